@@ -1,0 +1,19 @@
+//! What things are and when they change: pure rules without I/O, clock or async.
+//!
+//! A value of a type of this crate is always valid: parsing is the only way to make one.
+
+pub mod alert;
+pub mod alert_rule;
+pub mod decimal;
+pub mod device;
+pub mod duration;
+mod id;
+pub mod page;
+pub mod reading;
+pub mod rollup;
+pub mod session;
+mod token;
+pub mod user;
+
+/// The unit of time everywhere: an instant in UTC, with the microseconds that `PostgreSQL` keeps.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,99 @@
+//! Opaque random tokens: how they are written, recognised and kept.
+
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// 256 bits take 43 digits of base 62.
+const BODY: usize = 43;
+
+/// 32 bits take 6 digits of base 62.
+const CHECKSUM: usize = 6;
+
+/// Writes 256 random bits as `<prefix><43 digits><6 digits of checksum>`, in base 62.
+///
+/// The checksum lets a typing error, or a scanner that looks for leaked keys, be told from a real
+/// key without asking the database.
+pub(crate) fn write(prefix: &str, random: [u8; 32]) -> String {
+    let mut text = format!("{prefix}{}", base62(&random, BODY));
+    let checksum = checksum(&text);
+    text.push_str(&checksum);
+    text
+}
+
+/// Whether the text has the form and the checksum of a token with this prefix.
+pub(crate) fn is_well_formed(prefix: &str, text: &str) -> bool {
+    text.is_ascii()
+        && text.starts_with(prefix)
+        && text.len() == prefix.len() + BODY + CHECKSUM
+        && text
+            .split_at_checked(prefix.len() + BODY)
+            .is_some_and(|(body, sum)| checksum(body) == sum)
+}
+
+/// SHA-256 in hex. A token of 256 random bits needs no salt and no slow hash.
+pub(crate) fn hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            // Writing into a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}
+
+fn checksum(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    let first: Vec<u8> = digest.iter().copied().take(4).collect();
+    base62(&first, CHECKSUM)
+}
+
+/// A big-endian number in base 62, padded to a width.
+fn base62(bytes: &[u8], width: usize) -> String {
+    let mut number = bytes.to_vec();
+    let mut digits = Vec::with_capacity(width);
+    for _ in 0..width {
+        let mut remainder = 0_u32;
+        for byte in &mut number {
+            let dividend = remainder << 8 | u32::from(*byte);
+            // The quotient of a dividend below 62 * 256 by 62 fits a byte.
+            *byte = u8::try_from(dividend / 62).unwrap_or(u8::MAX);
+            remainder = dividend % 62;
+        }
+        let digit = ALPHABET.get(remainder as usize).copied().unwrap_or(b'0');
+        digits.push(char::from(digit));
+    }
+    digits.iter().rev().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn writes_numbers_in_base_62() {
+        assert_eq!(base62(&[0, 61], 3), "00z");
+        assert_eq!(base62(&[0, 62], 3), "010");
+        assert_eq!(base62(&[255; 4], 6), "4gfFC3");
+    }
+
+    proptest! {
+        #[test]
+        fn recognises_what_it_wrote_and_nothing_near(random: [u8; 32], at in 4_usize..53) {
+            let token = write("rdk_", random);
+            prop_assert_eq!(token.len(), 53);
+            prop_assert!(is_well_formed("rdk_", &token));
+            prop_assert!(!is_well_formed("rrt_", &token));
+            let mut bytes = token.into_bytes();
+            bytes[at] = if bytes[at] == b'7' { b'8' } else { b'7' };
+            prop_assert!(!is_well_formed("rdk_", &String::from_utf8(bytes).unwrap()));
+        }
+
+        #[test]
+        fn never_panics(text in "\\PC*") {
+            is_well_formed("rdk_", &format!("rdk_{text}"));
+        }
+    }
+}
