@@ -58,6 +58,17 @@ pub enum ResolvedReason {
 }
 
 impl ResolvedReason {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Recovered,
+        Self::Manual,
+        Self::NoData,
+        Self::RuleChanged,
+        Self::RuleDisabled,
+        Self::RuleDeleted,
+        Self::DeviceDeleted,
+    ];
+
     /// The word that the API and the database use.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,0 +1,94 @@
+//! Rows of `alerts`.
+
+use crate::{
+    StoreError,
+    alert_rule::{parse_comparator, parse_severity},
+    reading::{metric, value},
+};
+use domain::{
+    alert::{Alert, AlertId, AlertStatus, ResolvedReason},
+    alert_rule::AlertRuleId,
+    device::DeviceId,
+    user::UserId,
+};
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "alerts")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub rule_id: Uuid,
+    pub device_id: Uuid,
+    pub metric: String,
+    pub comparator: String,
+    pub threshold: Decimal,
+    pub rule_version: i32,
+    pub severity: String,
+    pub status: String,
+    pub triggered_at: DateTimeUtc,
+    pub resolved_at: Option<DateTimeUtc>,
+    pub value: Decimal,
+    pub peak_value: Decimal,
+    pub resolved_reason: Option<String>,
+    pub acknowledged_at: Option<DateTimeUtc>,
+    pub acknowledged_by: Option<Uuid>,
+    pub note: Option<String>,
+    pub created_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {
+    #[sea_orm(
+        belongs_to = "crate::device::row::Entity",
+        from = "Column::DeviceId",
+        to = "crate::device::row::Column::Id"
+    )]
+    Device,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TryFrom<Model> for Alert {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: AlertId(row.id),
+            rule_id: AlertRuleId(row.rule_id),
+            device_id: DeviceId(row.device_id),
+            metric: metric(&row.metric)?,
+            comparator: parse_comparator(&row.comparator)?,
+            threshold: value(row.threshold)?,
+            rule_version: row.rule_version,
+            severity: parse_severity(&row.severity)?,
+            status: parse_status(&row.status)?,
+            triggered_at: row.triggered_at,
+            resolved_at: row.resolved_at,
+            value: value(row.value)?,
+            peak_value: value(row.peak_value)?,
+            resolved_reason: row
+                .resolved_reason
+                .as_deref()
+                .map(parse_reason)
+                .transpose()?,
+            acknowledged_at: row.acknowledged_at,
+            acknowledged_by: row.acknowledged_by.map(UserId),
+            note: row.note,
+        })
+    }
+}
+
+fn parse_status(text: &str) -> Result<AlertStatus, StoreError> {
+    [AlertStatus::Firing, AlertStatus::Resolved]
+        .into_iter()
+        .find(|status| status.as_str() == text)
+        .ok_or_else(|| StoreError::corrupt("alerts.status", text))
+}
+
+fn parse_reason(text: &str) -> Result<ResolvedReason, StoreError> {
+    ResolvedReason::ALL
+        .into_iter()
+        .find(|reason| reason.as_str() == text)
+        .ok_or_else(|| StoreError::corrupt("alerts.resolved_reason", text))
+}

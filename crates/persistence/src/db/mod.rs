@@ -1,0 +1,137 @@
+//! The one way to the database: named transactions on two lanes of a small pool.
+
+mod begin;
+mod settings;
+mod tx;
+
+pub use settings::DbSettings;
+pub use tx::Tx;
+
+use crate::StoreError;
+use sqlx::PgPool;
+use std::time::{Duration, Instant};
+
+/// Times that a transaction is tried when it loses against concurrent ones.
+const TRIES: u32 = 3;
+
+/// A handle to the database, cheap to clone.
+///
+/// With more than one connection, one is kept for the ingest writer and the rest serve requests,
+/// so that a slow dashboard cannot stop ingest. With one connection both share it.
+#[derive(Debug, Clone)]
+pub struct Db {
+    requests: Lane,
+    ingest: Lane,
+}
+
+/// A pool, and how transactions on it begin.
+#[derive(Debug, Clone)]
+struct Lane {
+    pool: PgPool,
+    begin: String,
+    prepared_statements: bool,
+}
+
+impl Db {
+    /// Prepares the pools; connects only when the first transaction asks for it.
+    #[must_use]
+    pub fn new(settings: &DbSettings) -> Self {
+        let lane = |connections| Lane {
+            pool: settings.pool(connections),
+            begin: settings.begin_statement(),
+            prepared_statements: settings.prepared_statements,
+        };
+        let cap = settings.max_connections.max(1);
+        if cap == 1 {
+            let shared = lane(1);
+            return Self {
+                requests: shared.clone(),
+                ingest: shared,
+            };
+        }
+        Self {
+            requests: lane(cap - 1),
+            ingest: lane(1),
+        }
+    }
+
+    /// Runs `work` in one transaction on the lane of requests, and commits when it succeeds.
+    ///
+    /// The name goes to the span, the metrics and the log. `work` is run again, at most three
+    /// times in all, when the transaction loses against concurrent ones, so it must have no effect
+    /// but on the database. Work that swallowed the error of a statement cannot commit.
+    pub async fn transaction<T>(
+        &self,
+        name: &'static str,
+        work: impl AsyncFn(&Tx) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        run(&self.requests, name, work).await
+    }
+
+    /// The same on the lane of the ingest writer.
+    pub(crate) async fn ingest_transaction<T>(
+        &self,
+        name: &'static str,
+        work: impl AsyncFn(&Tx) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        run(&self.ingest, name, work).await
+    }
+
+    /// Waits for the transactions under way and closes every connection.
+    pub async fn close(&self) {
+        self.requests.pool.close().await;
+        self.ingest.pool.close().await;
+    }
+
+    /// Records how many connections are open and idle.
+    pub fn record_metrics(&self) {
+        for (lane, pool) in [
+            ("requests", &self.requests.pool),
+            ("ingest", &self.ingest.pool),
+        ] {
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            metrics::gauge!("readout_db_connections", "lane" => lane).set(pool.size());
+            metrics::gauge!("readout_db_connections_idle", "lane" => lane).set(idle);
+        }
+    }
+}
+
+async fn run<T>(
+    lane: &Lane,
+    name: &'static str,
+    work: impl AsyncFn(&Tx) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut tries = 1;
+    loop {
+        let started = Instant::now();
+        let result = attempt(lane, name, &work).await;
+        let outcome = result
+            .as_ref()
+            .map_or_else(StoreError::kind, |_| "committed");
+        metrics::histogram!("readout_transaction_seconds", "transaction" => name, "outcome" => outcome)
+            .record(started.elapsed());
+        match result {
+            Err(error) if error.is_retryable() && tries < TRIES => {
+                tracing::info!(transaction = name, tries, "transaction lost, trying again");
+                tokio::time::sleep(Duration::from_millis(u64::from(10 * tries * tries))).await;
+                tries += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn attempt<T>(
+    lane: &Lane,
+    name: &'static str,
+    work: &impl AsyncFn(&Tx) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let tx = Tx::new(begin::begin(lane).await?, name, lane.prepared_statements);
+    match work(&tx).await {
+        Ok(value) => tx.commit().await.map(|()| value),
+        Err(error) => {
+            tx.rollback().await;
+            Err(error)
+        }
+    }
+}

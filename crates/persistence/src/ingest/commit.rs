@@ -1,0 +1,116 @@
+//! The transaction of a group: everything that its readings come to, or nothing. Knows no channel.
+
+use super::{
+    IngestError, Submission, Verdict, insert, judge, resolve,
+    resolve::{Resolved, Row},
+    writer::Commit,
+};
+use crate::{Db, StoreError, partition};
+use domain::reading::{Outcome, ReadingError};
+use partition::Month;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// After a partition could not be made, its month is left to the default partition for so long.
+const PARTITION_RETRY: Duration = Duration::from_mins(1);
+
+/// Commits groups on the writer's lane.
+#[derive(Debug)]
+pub(super) struct Committer {
+    db: Db,
+    /// Months that need no attention until the given time; for ever where there is none.
+    months: Mutex<HashMap<Month, Option<Instant>>>,
+}
+
+impl Commit for Committer {
+    async fn commit(&self, batch: &[&Submission]) -> Result<Vec<Verdict>, StoreError> {
+        self.ensure_partitions(batch).await;
+        let now = batch
+            .iter()
+            .map(|it| it.received_at)
+            .max()
+            .unwrap_or_default();
+        self.db
+            .ingest_transaction("ingest.commit", async |tx| {
+                let resolved = resolve::resolve(tx, batch, now).await?;
+                let stored = insert::insert(tx, &resolved.rows).await?;
+                judge::judge(tx, &resolved, &stored, now).await?;
+                resolve::touch(tx, &resolved, batch).await?;
+                Ok(verdicts(batch, &resolved, &stored))
+            })
+            .await
+    }
+}
+
+impl Committer {
+    pub(super) fn new(db: Db) -> Self {
+        Self {
+            db,
+            months: Mutex::default(),
+        }
+    }
+
+    /// Makes the partitions that the group needs, as far as that is possible at once.
+    async fn ensure_partitions(&self, batch: &[&Submission]) {
+        let wanted: BTreeSet<Month> = batch
+            .iter()
+            .flat_map(|submission| &submission.readings)
+            .map(|reading| Month::of(reading.recorded_at))
+            .collect();
+        for month in wanted {
+            let ready = match self.months().get(&month) {
+                None => false,
+                Some(until) => until.is_none_or(|until| Instant::now() < until),
+            };
+            if ready {
+                continue;
+            }
+            let until = match partition::ensure_for_ingest(&self.db, month).await {
+                Ok(()) => None,
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "partition not made, using the default one"
+                    );
+                    Some(Instant::now() + PARTITION_RETRY)
+                }
+            };
+            self.months().insert(month, until);
+        }
+    }
+
+    fn months(&self) -> std::sync::MutexGuard<'_, HashMap<Month, Option<Instant>>> {
+        self.months.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What each caller is told, from what became of each row.
+fn verdicts(batch: &[&Submission], resolved: &Resolved, stored: &[Outcome]) -> Vec<Verdict> {
+    let mut outcomes = stored.iter().cloned();
+    batch
+        .iter()
+        .map(|submission| match resolved.devices.get(&submission.key) {
+            None => Err(IngestError::UnknownKey),
+            Some(device) if !device.enabled => Err(IngestError::Disabled),
+            // Rows stand in the order of the submissions that were let in.
+            Some(_) => Ok(outcomes.by_ref().take(submission.readings.len()).collect()),
+        })
+        .collect()
+}
+
+/// Whether a row was stored now.
+pub(super) fn is_created(outcome: &Outcome) -> bool {
+    *outcome == Outcome::Created
+}
+
+/// The outcome of a row that was not stored now, from the value that is.
+pub(super) fn outcome_beside(row: &Row, stored: rust_decimal::Decimal) -> Outcome {
+    if row.value.get() == stored {
+        Outcome::Duplicate
+    } else {
+        Outcome::Rejected(ReadingError::Conflict)
+    }
+}

@@ -1,0 +1,132 @@
+//! Monthly partitions of `samples`, made before they are needed or when they are.
+
+use crate::{Db, StoreError, Tx};
+use chrono::{Datelike, Months, NaiveDate};
+use domain::Timestamp;
+use sqlx::{AssertSqlSafe, Row};
+
+/// Key of the advisory lock that serialises the making of partitions among all instances.
+const LOCK: i64 = 0x5265_6164_6f75_7402;
+
+/// How many months after the current one have their partition already.
+const MONTHS_AHEAD: u32 = 2;
+
+/// Most months that are moved out of the default partition at a time.
+const STRAYS: i64 = 12;
+
+/// A calendar month in UTC, by its first day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month(NaiveDate);
+
+impl Month {
+    /// The month that an instant lies in.
+    #[must_use]
+    pub fn of(at: Timestamp) -> Self {
+        let date = at.date_naive();
+        // Every month has a first day.
+        Self(date.with_day(1).unwrap_or(date))
+    }
+
+    fn plus(self, months: u32) -> Self {
+        Self(
+            self.0
+                .checked_add_months(Months::new(months))
+                .unwrap_or(self.0),
+        )
+    }
+
+    /// The name of its partition, such as `samples_2026_01`.
+    fn table(self) -> String {
+        self.0.format("samples_%Y_%m").to_string()
+    }
+
+    /// Its first instant as a literal.
+    fn start(self) -> String {
+        self.0.format("'%Y-%m-%d 00:00:00+00'").to_string()
+    }
+}
+
+/// Makes the partitions of the current and the coming months, and of those months whose samples
+/// are in the default partition. Any number of instances may do so at once.
+pub async fn ensure_ahead(db: &Db, now: Timestamp) -> Result<(), StoreError> {
+    let mut months: Vec<Month> = (0..=MONTHS_AHEAD).map(|n| Month::of(now).plus(n)).collect();
+    months.extend(strays(db).await?);
+    for month in months {
+        db.transaction("partition.ensure", async |tx| ensure(tx, month).await)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn strays(db: &Db) -> Result<Vec<Month>, StoreError> {
+    db.transaction("partition.strays", async |tx| {
+        let statement = sqlx::query(
+            "select distinct date_trunc('month', recorded_at, 'UTC') from samples_default order by 1 limit $1",
+        );
+        let rows = tx.fetch_all(statement.bind(STRAYS)).await?;
+        let months = rows.iter().map(|row| Ok(Month::of(row.try_get(0)?)));
+        months.collect()
+    })
+    .await
+}
+
+/// Makes a partition that a batch needs, on the writer's own lane.
+///
+/// One that cannot be made within a second, because a long query holds the default partition, is
+/// left for [`ensure_ahead`]: its samples go to the default partition meanwhile.
+pub(crate) async fn ensure_for_ingest(db: &Db, month: Month) -> Result<(), StoreError> {
+    db.ingest_transaction("partition.ensure", async |tx| ensure(tx, month).await)
+        .await
+}
+
+/// Makes one partition if it is not there, taking over what the default partition holds of it.
+async fn ensure(tx: &Tx, month: Month) -> Result<(), StoreError> {
+    let name = month.table();
+    if exists(tx, &name).await? {
+        return Ok(());
+    }
+    tx.execute(sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK))
+        .await?;
+    if exists(tx, &name).await? {
+        return Ok(());
+    }
+    let (start, end) = (month.start(), month.plus(1).start());
+    for sql in [
+        "set local lock_timeout = '300ms'".to_owned(),
+        // In the order in which an insert takes them; nobody may add to the month meanwhile.
+        "lock table only samples in share update exclusive mode".to_owned(),
+        "lock table samples_default in access exclusive mode".to_owned(),
+        format!("create table {name} (like samples including defaults including constraints)"),
+        format!(
+            "with moved as (
+                 delete from samples_default where recorded_at >= {start} and recorded_at < {end} returning *
+             ) insert into {name} select * from moved"
+        ),
+        format!("alter table samples attach partition {name} for values from ({start}) to ({end})"),
+    ] {
+        tx.execute(sqlx::query(AssertSqlSafe(sql))).await?;
+    }
+    tracing::info!(partition = name, "partition made");
+    Ok(())
+}
+
+async fn exists(tx: &Tx, table: &str) -> Result<bool, StoreError> {
+    let statement = sqlx::query("select to_regclass($1) is not null").bind(table);
+    match tx.fetch_optional(statement).await? {
+        Some(row) => Ok(row.try_get(0)?),
+        None => Ok(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_ends_where_the_next_begins() {
+        let december = Month::of("2026-12-31T23:59:59.999999Z".parse().unwrap());
+        assert_eq!(december.table(), "samples_2026_12");
+        assert_eq!(december.start(), "'2026-12-01 00:00:00+00'");
+        assert_eq!(december.plus(1).start(), "'2027-01-01 00:00:00+00'");
+    }
+}

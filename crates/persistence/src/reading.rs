@@ -1,0 +1,191 @@
+//! Readings as they were stored.
+
+use crate::{Db, StoreError, Tx, device, session::OwnerId};
+use domain::{
+    Timestamp,
+    decimal::ExactDecimal,
+    device::DeviceId,
+    page::{Cursor, Order, Page, PageLimit},
+    reading::{Metric, MetricSummary, Reading, TimeRange, earliest},
+};
+use rust_decimal::Decimal;
+use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
+
+/// Where a page of readings begins: after this time of measurement, and series of the same time.
+pub type ReadingKey = (Timestamp, i32);
+
+/// Which readings to list.
+#[derive(Debug, Clone, Default)]
+pub struct ReadingFilter {
+    /// Only these metrics; all where there is none.
+    pub metrics: Vec<Metric>,
+    /// Only readings measured in this range.
+    pub range: TimeRange,
+    /// Oldest or newest first.
+    pub order: Order,
+}
+
+/// A page of a device's readings by time of measurement; none where the owner has no such device.
+///
+/// Each series contributes at most a page from its index, so the cost does not grow with history.
+pub async fn list(
+    db: &Db,
+    owner: OwnerId,
+    id: DeviceId,
+    filter: &ReadingFilter,
+    page: (Option<Cursor<ReadingKey>>, PageLimit),
+) -> Result<Option<Page<Reading, ReadingKey>>, StoreError> {
+    let (after, limit) = page;
+    let (beyond, direction) = match filter.order {
+        Order::Asc => (">", "asc"),
+        Order::Desc => ("<", "desc"),
+    };
+    let sql = format!(
+        "select series.metric, sample.recorded_at, sample.value, series.id
+         from series
+         cross join lateral (
+             select recorded_at, value from samples
+             where series_id = series.id and recorded_at >= $3 and recorded_at < $4
+               and ($5::timestamptz is null or recorded_at {beyond} $5
+                    or (recorded_at = $5 and series.id {beyond} $6))
+             order by recorded_at {direction} limit $7
+         ) as sample
+         where series.device_id = $1 and (cardinality($2::text[]) = 0 or series.metric = any($2))
+         order by sample.recorded_at {direction}, series.id {direction} limit $7"
+    );
+    let key = after.map(|Cursor(key)| key);
+    let range = clamp(filter, key);
+    db.transaction("reading.list", async |tx| {
+        if !device::exists(tx, owner, id).await? {
+            return Ok(None);
+        }
+        let statement = sqlx::query(AssertSqlSafe(sql.as_str()))
+            .bind(id.0)
+            .bind(names(&filter.metrics))
+            .bind(range.0)
+            .bind(range.1)
+            .bind(key.map(|key| key.0))
+            .bind(key.map(|key| key.1))
+            .bind(i64::from(limit.get()) + 1);
+        let rows = tx.fetch_all(statement).await?;
+        let items = rows
+            .iter()
+            .map(|row| Ok((reading(row)?, row.try_get::<i32, _>(3)?)))
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let page = Page::cut(items, limit, |(reading, series)| {
+            (reading.recorded_at, *series)
+        });
+        let items = page.items.into_iter().map(|(reading, _)| reading).collect();
+        Ok(Some(Page {
+            items,
+            next: page.next,
+        }))
+    })
+    .await
+}
+
+/// The range of a query, cut at the cursor so that the index begins reading there.
+fn clamp(filter: &ReadingFilter, key: Option<ReadingKey>) -> (Timestamp, Timestamp) {
+    let start = filter.range.start.unwrap_or_else(earliest);
+    let end = filter
+        .range
+        .end
+        .unwrap_or(Timestamp::MAX_UTC.min(far_future()));
+    match (key, filter.order) {
+        (None, _) => (start, end),
+        (Some((at, _)), Order::Asc) => (start.max(at), end),
+        (Some((at, _)), Order::Desc) => (start, end.min(at + chrono::TimeDelta::microseconds(1))),
+    }
+}
+
+/// Later than any reading: they are at most ten minutes ahead of the clock.
+fn far_future() -> Timestamp {
+    earliest() + chrono::TimeDelta::days(365 * 1000)
+}
+
+/// The latest measured reading of each metric, by name; none where the owner has no such device.
+pub async fn latest(
+    db: &Db,
+    owner: OwnerId,
+    id: DeviceId,
+    metrics: &[Metric],
+) -> Result<Option<Vec<Reading>>, StoreError> {
+    db.transaction("reading.latest", async |tx| {
+        if !device::exists(tx, owner, id).await? {
+            return Ok(None);
+        }
+        let statement = sqlx::query(
+            "select series.metric, sample.recorded_at, sample.value
+             from series
+             cross join lateral (
+                 select recorded_at, value from samples where series_id = series.id
+                 order by recorded_at desc limit 1
+             ) as sample
+             where series.device_id = $1 and (cardinality($2::text[]) = 0 or series.metric = any($2))
+             order by series.metric collate \"C\"",
+        );
+        let rows = tx.fetch_all(statement.bind(id.0).bind(names(metrics))).await?;
+        rows.iter().map(reading).collect::<Result<_, _>>().map(Some)
+    })
+    .await
+}
+
+/// The metrics of a device by name; none where the owner has no such device.
+pub async fn metrics(
+    db: &Db,
+    owner: OwnerId,
+    id: DeviceId,
+) -> Result<Option<Vec<MetricSummary>>, StoreError> {
+    db.transaction("reading.metrics", async |tx| {
+        if !device::exists(tx, owner, id).await? {
+            return Ok(None);
+        }
+        summaries(tx, id).await.map(Some)
+    })
+    .await
+}
+
+async fn summaries(tx: &Tx, id: DeviceId) -> Result<Vec<MetricSummary>, StoreError> {
+    let statement = sqlx::query(
+        "select series.metric, oldest.recorded_at, newest.recorded_at
+         from series
+         cross join lateral (
+             select recorded_at from samples where series_id = series.id order by recorded_at limit 1
+         ) as oldest
+         cross join lateral (
+             select recorded_at from samples where series_id = series.id order by recorded_at desc limit 1
+         ) as newest
+         where series.device_id = $1
+         order by series.metric collate \"C\"",
+    );
+    let rows = tx.fetch_all(statement.bind(id.0)).await?;
+    let summary = |row: &PgRow| {
+        Ok(MetricSummary {
+            metric: metric(row.try_get(0)?)?,
+            first_recorded_at: row.try_get(1)?,
+            last_recorded_at: row.try_get(2)?,
+        })
+    };
+    rows.iter().map(summary).collect()
+}
+
+pub(crate) fn names(metrics: &[Metric]) -> Vec<&str> {
+    metrics.iter().map(Metric::as_str).collect()
+}
+
+pub(crate) fn metric(name: &str) -> Result<Metric, StoreError> {
+    Metric::parse(name).map_err(|error| StoreError::corrupt("series.metric", error))
+}
+
+pub(crate) fn value(number: Decimal) -> Result<ExactDecimal, StoreError> {
+    ExactDecimal::try_from(number).map_err(|error| StoreError::corrupt("samples.value", error))
+}
+
+/// Reads metric, time and value from the first three columns.
+fn reading(row: &PgRow) -> Result<Reading, StoreError> {
+    Ok(Reading {
+        metric: metric(row.try_get(0)?)?,
+        recorded_at: row.try_get(1)?,
+        value: value(row.try_get(2)?)?,
+    })
+}
