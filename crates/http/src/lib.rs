@@ -1,1 +1,26 @@
-//! stub
+//! How things are asked for: routes, views, problems, authentication and the OpenAPI document.
+
+mod alert;
+mod alert_rule;
+mod auth;
+mod body;
+mod clock;
+mod device;
+mod health;
+mod observe;
+mod openapi;
+mod path;
+mod problem;
+mod query;
+mod reading;
+mod rollup;
+mod server;
+mod session;
+mod state;
+mod user;
+mod view;
+
+pub use clock::Clock;
+pub use openapi::document;
+pub use server::{Bound, bind};
+pub use state::{AppState, AuthSettings};

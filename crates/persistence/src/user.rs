@@ -60,16 +60,15 @@ impl TryFrom<row::Model> for User {
     type Error = StoreError;
 
     fn try_from(row: row::Model) -> Result<Self, StoreError> {
-        let corrupt =
-            |what| move |error: &dyn ToString| StoreError::corrupt(what, error.to_string());
         Ok(Self {
             id: UserId(row.id),
-            email: Email::parse(&row.email).map_err(|error| corrupt("users.email")(&error))?,
+            email: Email::parse(&row.email)
+                .map_err(|error| StoreError::corrupt("users.email", error))?,
             name: row
                 .name
                 .map(DisplayName::try_from)
                 .transpose()
-                .map_err(|error| corrupt("users.name")(&error))?,
+                .map_err(|error| StoreError::corrupt("users.name", error))?,
             created_at: row.created_at,
         })
     }

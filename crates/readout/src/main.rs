@@ -1,2 +1,40 @@
-//! stub
-fn main() {}
+//! Readout, the program: command line, settings, and everything wired together.
+
+mod cli;
+mod database;
+mod logging;
+mod migrate;
+mod openapi;
+mod secret;
+mod serve;
+mod settings;
+mod workers;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::{error::Error, process::ExitCode};
+
+/// What a command says when it cannot go on: one sentence for the one who typed it.
+type Failure = Box<dyn Error>;
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    let Cli { command, settings } = Cli::parse();
+    let outcome = match command {
+        Command::Serve => serve::run(settings).await,
+        Command::Migrate { action } => migrate::run(action, &settings).await,
+        Command::Openapi { check } => openapi::run(check.as_deref()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("readout: {failure}");
+            let mut cause = failure.source();
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

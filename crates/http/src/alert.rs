@@ -1,0 +1,209 @@
+//! Alerts over HTTP.
+
+use crate::{
+    auth::User,
+    body::OptionalJson,
+    path::Path,
+    problem::{
+        AlreadyResolvedProblem, AuthProblems, BodyProblems, InputProblems, NotFoundProblem,
+        Problem, ServerProblems, UnsupportedProblem,
+    },
+    query::Query,
+    state::AppState,
+    view::{PageView, found, page},
+};
+use actix_web::{HttpRequest, HttpResponse, get, post, web::Data};
+use chrono::{DateTime, Utc};
+use domain::{
+    alert::{Alert, AlertId, AlertStatus, Note, ResolvedReason},
+    alert_rule::{AlertRuleId, Comparator, Severity},
+    decimal::ExactDecimal,
+    device::DeviceId,
+    page::{Cursor, PageLimit},
+    reading::Metric,
+    user::UserId,
+};
+use persistence::alert::{self as store, AlertFilter, AlertKey};
+use serde::{Deserialize, Serialize};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// An alert that a rule opened.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Alert)]
+struct AlertView {
+    id: AlertId,
+    rule_id: AlertRuleId,
+    device_id: DeviceId,
+    status: AlertStatus,
+    /// Time of measurement of the reading that opened it.
+    triggered_at: DateTime<Utc>,
+    /// Time of measurement of the reading that ended it, or when it was ended otherwise.
+    resolved_at: Option<DateTime<Utc>>,
+    /// The value that opened it.
+    value: ExactDecimal,
+    /// The worst value while it was open.
+    peak_value: ExactDecimal,
+    /// The threshold of the rule at that time.
+    threshold: ExactDecimal,
+    comparator: Comparator,
+    metric: Metric,
+    severity: Severity,
+    /// The version of the rule at that time.
+    #[schema(minimum = 1, example = 1)]
+    rule_version: i32,
+    resolved_reason: Option<ResolvedReason>,
+    /// When someone took note of it.
+    acknowledged_at: Option<DateTime<Utc>>,
+    /// Who took note of it.
+    acknowledged_by: Option<UserId>,
+    /// What they wrote.
+    #[schema(example = "Looking into it")]
+    note: Option<String>,
+}
+
+impl From<Alert> for AlertView {
+    fn from(alert: Alert) -> Self {
+        Self {
+            id: alert.id,
+            rule_id: alert.rule_id,
+            device_id: alert.device_id,
+            status: alert.status,
+            triggered_at: alert.triggered_at,
+            resolved_at: alert.resolved_at,
+            value: alert.value,
+            peak_value: alert.peak_value,
+            threshold: alert.threshold,
+            comparator: alert.comparator,
+            metric: alert.metric,
+            severity: alert.severity,
+            rule_version: alert.rule_version,
+            resolved_reason: alert.resolved_reason,
+            acknowledged_at: alert.acknowledged_at,
+            acknowledged_by: alert.acknowledged_by,
+            note: alert.note,
+        }
+    }
+}
+
+/// Which alerts to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AlertQuery {
+    /// Only alerts with this status.
+    status: Option<AlertStatus>,
+    /// Only alerts of this device.
+    device_id: Option<DeviceId>,
+    /// Only alerts of this rule.
+    rule_id: Option<AlertRuleId>,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<AlertKey>>,
+    /// How many alerts a page has, 1 to 500.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
+    limit: PageLimit,
+}
+
+/// What to note when taking note of an alert.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Acknowledgement {
+    /// For those who look at the alert later.
+    note: Option<Note>,
+}
+
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(alert_list)
+        .service(alert_show)
+        .service(alert_acknowledge)
+        .service(alert_resolve);
+}
+
+/// List alerts
+///
+/// Latest triggered first.
+#[utoipa::path(
+    tag = "alerts",
+    params(AlertQuery),
+    responses((status = OK, body = PageView<AlertView>), AuthProblems, InputProblems, ServerProblems)
+)]
+#[get("/alerts")]
+async fn alert_list(
+    user: User,
+    request: HttpRequest,
+    state: Data<AppState>,
+    query: Query<AlertQuery>,
+) -> Result<HttpResponse, Problem> {
+    let Query(AlertQuery {
+        status,
+        device_id,
+        rule_id,
+        cursor,
+        limit,
+    }) = query;
+    let filter = AlertFilter {
+        status,
+        device_id,
+        rule_id,
+    };
+    let alerts = store::list(&state.db, user.owner, &filter, cursor, limit).await?;
+    Ok(page::<_, _, AlertView>(&request, alerts))
+}
+
+/// Show an alert
+#[utoipa::path(
+    tag = "alerts",
+    params(("id" = AlertId, Path)),
+    responses((status = OK, body = AlertView), AuthProblems, NotFoundProblem, ServerProblems)
+)]
+#[get("/alerts/{id}")]
+async fn alert_show(
+    user: User,
+    state: Data<AppState>,
+    id: Path<AlertId>,
+) -> Result<HttpResponse, Problem> {
+    let alert = found(store::find(&state.db, user.owner, id.0).await?)?;
+    Ok(HttpResponse::Ok().json(AlertView::from(alert)))
+}
+
+/// Take note of an alert
+///
+/// Doing so again changes nothing but the note, if there is a new one.
+#[utoipa::path(
+    tag = "alerts",
+    params(("id" = AlertId, Path)),
+    request_body = Option<Acknowledgement>,
+    responses((status = OK, body = AlertView), AuthProblems, NotFoundProblem, BodyProblems, UnsupportedProblem, ServerProblems)
+)]
+#[post("/alerts/{id}/acknowledge")]
+async fn alert_acknowledge(
+    user: User,
+    state: Data<AppState>,
+    id: Path<AlertId>,
+    body: OptionalJson<Acknowledgement>,
+) -> Result<HttpResponse, Problem> {
+    let note = body.0.note.as_ref();
+    let alert = store::acknowledge(&state.db, user.owner, id.0, note, state.clock.now()).await?;
+    Ok(HttpResponse::Ok().json(AlertView::from(found(alert)?)))
+}
+
+/// End an alert by hand
+///
+/// The rule fires again at the next breach that is measured later. An alert that has ended otherwise
+/// is a conflict.
+#[utoipa::path(
+    tag = "alerts",
+    params(("id" = AlertId, Path)),
+    responses((status = OK, body = AlertView), AuthProblems, NotFoundProblem, AlreadyResolvedProblem, ServerProblems)
+)]
+#[post("/alerts/{id}/resolve")]
+async fn alert_resolve(
+    user: User,
+    state: Data<AppState>,
+    id: Path<AlertId>,
+) -> Result<HttpResponse, Problem> {
+    let alert = store::resolve(&state.db, user.owner, id.0, state.clock.now()).await?;
+    Ok(HttpResponse::Ok().json(AlertView::from(found(alert)??)))
+}

@@ -1,0 +1,204 @@
+//! Around every request: an identifier, a span, one line of log, figures, and the last word on
+//! problems.
+
+use crate::{
+    openapi::allowed_methods,
+    problem::{PROBLEM_JSON, Problem, ProblemKind},
+};
+use actix_web::{
+    Error, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
+    http::{
+        Method, StatusCode,
+        header::{CONTENT_TYPE, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+};
+use std::time::Instant;
+use tracing::Instrument;
+use uuid::Uuid;
+
+/// The route of a path that there is not.
+const UNKNOWN: &str = "unknown";
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What is known of a request before it is routed.
+struct Asked {
+    id: String,
+    method: Method,
+    path: String,
+    started: Instant,
+}
+
+/// Runs the rest of the service in a task of its own, in a span, and finishes its answer.
+///
+/// A client that hangs up drops the future that answers it. Work that has begun is not to be cut
+/// in the middle of a transaction, so it goes on in the task.
+pub(crate) async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let asked = Asked {
+        id: request_id(&request),
+        method: request.method().clone(),
+        path: request.path().to_owned(),
+        started: Instant::now(),
+    };
+    let span = tracing::info_span!(
+        "request",
+        request_id = %asked.id,
+        http.method = %asked.method,
+        http.route = tracing::field::Empty,
+        caller = caller_kind(&request),
+    );
+    let work = async move {
+        next.call(request)
+            .await
+            .map(ServiceResponse::map_into_boxed_body)
+    };
+    let outcome = actix_web::rt::spawn(work.instrument(span.clone()))
+        .await
+        .unwrap_or_else(|panic| Err(Problem::new(ProblemKind::Internal).because(panic).into()));
+
+    let _entered = span.enter();
+    match outcome {
+        Ok(response) => {
+            let (request, response) = response.into_parts();
+            let route = request
+                .match_pattern()
+                .unwrap_or_else(|| UNKNOWN.to_owned());
+            span.record("http.route", route.as_str());
+            let response = asked.finish(response, &route);
+            Ok(ServiceResponse::new(request, response))
+        }
+        Err(error) => {
+            let response = asked.finish(HttpResponse::from_error(error), UNKNOWN);
+            Err(InternalError::from_response("answered", response).into())
+        }
+    }
+}
+
+impl Asked {
+    /// Gives every failure the form of a problem, adds the identifier, and takes note.
+    fn finish(&self, response: HttpResponse, route: &str) -> HttpResponse {
+        let mut response = match problem(&response, &self.path) {
+            Some(problem) => {
+                log_cause(&problem);
+                problem.respond(&self.path, &self.id)
+            }
+            None => response,
+        };
+        if let Ok(value) = HeaderValue::from_str(&self.id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        self.record(route, response.status());
+        response
+    }
+
+    fn record(&self, route: &str, status: StatusCode) {
+        let duration = self.started.elapsed();
+        let labels = [
+            ("method", method_label(&self.method)),
+            ("route", route.to_owned()),
+            ("status", status.as_str().to_owned()),
+        ];
+        metrics::histogram!("readout_http_request_seconds", &labels).record(duration);
+        let (status, duration_ms) = (status.as_u16(), duration.as_millis());
+        if route.starts_with("/health") || route.starts_with("/metrics") {
+            tracing::debug!(http.status = status, duration_ms, "request");
+        } else {
+            tracing::info!(http.status = status, duration_ms, "request");
+        }
+    }
+}
+
+/// A method that clients make up does not make up a time series.
+fn method_label(method: &Method) -> String {
+    let known = [
+        Method::GET,
+        Method::POST,
+        Method::PATCH,
+        Method::DELETE,
+        Method::PUT,
+        Method::HEAD,
+        Method::OPTIONS,
+    ];
+    if known.contains(method) {
+        method.to_string()
+    } else {
+        "other".to_owned()
+    }
+}
+
+/// The identifier that the caller chose, if it is harmless, or a new one.
+fn request_id(request: &ServiceRequest) -> String {
+    let harmless = |id: &&str| {
+        (1..=128).contains(&id.len())
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    let given = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
+    given
+        .filter(harmless)
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// What kind of credential a request brings; never the credential.
+fn caller_kind(request: &ServiceRequest) -> &'static str {
+    match (
+        request.headers().contains_key("X-Device-Key"),
+        request.headers().contains_key("Authorization"),
+    ) {
+        (true, _) => "device",
+        (false, true) => "user",
+        (false, false) => "anonymous",
+    }
+}
+
+/// The problem that a failure is, whoever found it.
+fn problem(response: &HttpResponse, path: &str) -> Option<Problem> {
+    if let Some(found) = response
+        .error()
+        .and_then(|error| error.as_error::<Problem>())
+    {
+        return Some(found.clone());
+    }
+    let status = response.status();
+    let is_problem = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(PROBLEM_JSON.as_bytes()));
+    let failed = status.is_client_error() || status.is_server_error();
+    (failed && !is_problem).then(|| foreign(status, path))
+}
+
+/// A failure that the framework found before any handler of ours.
+fn foreign(status: StatusCode, path: &str) -> Problem {
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => match allowed_methods(path) {
+            Some(methods) => Problem::new(ProblemKind::MethodNotAllowed).allowing(methods),
+            None => Problem::new(ProblemKind::NotFound),
+        },
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(ProblemKind::PayloadTooLarge),
+        StatusCode::REQUEST_TIMEOUT => Problem::new(ProblemKind::RequestTimeout),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(ProblemKind::UnsupportedMediaType),
+        status if status.is_client_error() => Problem::new(ProblemKind::MalformedRequest),
+        _ => Problem::new(ProblemKind::Internal),
+    }
+}
+
+/// Writes down what the client is not told. This is the only place where a cause is logged.
+fn log_cause(problem: &Problem) {
+    if let Some(cause) = problem.cause() {
+        let causes = std::iter::successors(cause.source(), |cause| cause.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        tracing::error!(code = problem.kind().code(), error = %cause, ?causes, "request failed");
+    }
+}

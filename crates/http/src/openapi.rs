@@ -1,0 +1,153 @@
+//! The routes of the service, and the OpenAPI document that they make.
+
+use crate::{
+    alert, alert_rule, device, health,
+    problem::{FieldError, ProblemView},
+    reading, rollup, session, user,
+};
+use actix_web::{App, dev::ResourceDef};
+use std::sync::LazyLock;
+use utoipa::{
+    OpenApi, PartialSchema, ToSchema,
+    openapi::{
+        OpenApi as Document,
+        path::PathItem,
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
+
+/// Where everything versioned lives.
+const BASE: &str = "/api/v1";
+
+/// All routes. What is not registered here is not in the document, and the other way round.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    config.service(
+        scope::scope(BASE)
+            .configure(user::routes)
+            .configure(session::routes)
+            .configure(device::routes)
+            .configure(reading::routes)
+            .configure(rollup::routes)
+            .configure(alert_rule::routes)
+            .configure(alert::routes),
+    );
+    health::routes(config);
+}
+
+/// What the document says beside the routes.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Readout",
+        description = "IoT telemetry: devices post exact decimal readings, readings roll up by \
+            device, metric and time, threshold rules fire and resolve alerts.\n\n\
+            Users authenticate with `Authorization: Bearer <access token>`, devices with \
+            `X-Device-Key: rdk_…`. Times are RFC 3339 in UTC. Values are JSON numbers of up to 28 \
+            significant digits, kept exactly: read them with a decimal type. Every failure is \
+            `application/problem+json` (RFC 9457) with a stable `code`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/", description = "This instance")),
+    security(("bearer" = [])),
+    tags(
+        (name = "auth", description = "Sign up, sign in, and stay signed in"),
+        (name = "devices", description = "Provision devices and keep their settings"),
+        (name = "readings", description = "Post readings, and read them as they were stored"),
+        (name = "rollups", description = "Readings summed up by windows of time"),
+        (name = "alert rules", description = "Which readings are worth an alert"),
+        (name = "alerts", description = "What the rules found"),
+        (name = "operations", description = "Health and figures, for those who run the service"),
+    ),
+)]
+struct Base;
+
+/// The OpenAPI 3.1 document of this version.
+#[must_use]
+pub fn document() -> Document {
+    let (_, mut document) = App::new()
+        .into_utoipa_app()
+        .openapi(Base::openapi())
+        .configure(routes)
+        .split_for_parts();
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    let components = document.components.get_or_insert_default();
+    for (name, schema) in [
+        (ProblemView::name(), ProblemView::schema()),
+        (FieldError::name(), FieldError::schema()),
+    ] {
+        components.schemas.insert(name.into_owned(), schema);
+    }
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some(
+            "The `access_token` of a sign-in; it lives for 15 minutes.",
+        ))
+        .build();
+    let key = ApiKeyValue::with_description(
+        "X-Device-Key",
+        "The `device_key` that provisioning answered once: `rdk_…`.",
+    );
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components.add_security_scheme("device_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    document
+}
+
+/// The paths that there are, each with its methods.
+static PATHS: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
+    let documented = document().paths.paths;
+    let documented = documented
+        .iter()
+        .map(|(path, item)| (ResourceDef::new(path.as_str()), methods(item)));
+    let others = [
+        ("/docs", "GET"),
+        ("/docs/{file}*", "GET"),
+        ("/api/openapi.json", "GET"),
+    ];
+    let others = others.map(|(path, methods)| (ResourceDef::new(path), methods.to_owned()));
+    documented.chain(others).collect()
+});
+
+fn methods(item: &PathItem) -> String {
+    let methods = [
+        ("GET", &item.get),
+        ("POST", &item.post),
+        ("PATCH", &item.patch),
+        ("PUT", &item.put),
+        ("DELETE", &item.delete),
+    ];
+    let there = methods.iter().filter(|(_, operation)| operation.is_some());
+    there
+        .map(|(method, _)| *method)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The methods that a path does have, if there is such a path.
+pub(crate) fn allowed_methods(path: &str) -> Option<String> {
+    PATHS
+        .iter()
+        .find(|(pattern, _)| pattern.is_match(path))
+        .map(|(_, methods)| methods.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_know_their_methods() {
+        assert_eq!(
+            allowed_methods("/api/v1/devices").as_deref(),
+            Some("GET, POST")
+        );
+        assert_eq!(
+            allowed_methods("/api/v1/devices/x").as_deref(),
+            Some("GET, PATCH, DELETE")
+        );
+        assert_eq!(allowed_methods("/api/v1/readings").as_deref(), Some("POST"));
+        assert_eq!(allowed_methods("/docs/index.html").as_deref(), Some("GET"));
+        assert_eq!(allowed_methods("/api/v1/device"), None);
+    }
+}

@@ -1,0 +1,78 @@
+//! From the errors of the layers below to problems.
+
+use super::{FieldError, Problem, ProblemKind};
+use domain::{
+    alert::AlreadyResolved, device::MetadataError, reading::ReadingError, rollup::RollupError,
+};
+use persistence::{Constraint, StoreError, ingest::IngestError};
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::Conflict(Constraint::UserEmail) => ProblemKind::EmailTaken,
+            StoreError::Data(_) => ProblemKind::ValidationFailed,
+            StoreError::Timeout(_) => ProblemKind::QueryTimeout,
+            StoreError::Contended(_) | StoreError::Unavailable(_) => ProblemKind::Unavailable,
+            StoreError::Conflict(Constraint::OpenAlert | Constraint::Other(_))
+            | StoreError::Corrupt { .. }
+            | StoreError::Unexpected(_) => ProblemKind::Internal,
+        };
+        Self::new(kind).because(error)
+    }
+}
+
+impl From<IngestError> for Problem {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::UnknownKey => Self::new(ProblemKind::InvalidDeviceKey),
+            IngestError::Disabled => Self::new(ProblemKind::DeviceDisabled),
+            IngestError::Overloaded => Self::new(ProblemKind::Overloaded),
+            IngestError::Stopped => Self::new(ProblemKind::Unavailable),
+            IngestError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// One reading that was posted alone and refused.
+impl From<ReadingError> for Problem {
+    fn from(error: ReadingError) -> Self {
+        if error == ReadingError::Conflict {
+            return Self::new(ProblemKind::ReadingConflict);
+        }
+        let pointer = error
+            .field()
+            .map_or_else(String::new, |field| format!("/{field}"));
+        let detail = error.to_string();
+        Self::with_detail(ProblemKind::ValidationFailed, detail.clone())
+            .and(FieldError::at_pointer(pointer, error.code(), detail))
+    }
+}
+
+impl From<MetadataError> for Problem {
+    fn from(error: MetadataError) -> Self {
+        let detail = error.to_string();
+        Self::invalid(FieldError::at_pointer(
+            "/metadata".to_owned(),
+            "invalid_value",
+            detail,
+        ))
+    }
+}
+
+impl From<RollupError> for Problem {
+    fn from(error: RollupError) -> Self {
+        let (parameter, code) = match &error {
+            RollupError::EmptyRange => ("start", "empty_range"),
+            RollupError::TooManyBuckets { .. } => ("interval", "too_many_buckets"),
+        };
+        let detail = error.to_string();
+        Self::with_detail(ProblemKind::ValidationFailed, detail.clone())
+            .and(FieldError::at_parameter(parameter, code, detail))
+    }
+}
+
+impl From<AlreadyResolved> for Problem {
+    fn from(_: AlreadyResolved) -> Self {
+        Self::new(ProblemKind::AlertAlreadyResolved)
+    }
+}

@@ -1,0 +1,93 @@
+//! The table of all problems: code, status, words, and what to do next.
+
+use actix_web::http::StatusCode;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident $code:literal $status:ident $title:literal, $detail:literal;)*) => {
+        /// Every kind of problem that a client can meet.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum ProblemKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl ProblemKind {
+            /// The stable word for programs.
+            pub(crate) fn code(self) -> &'static str {
+                match self { $(Self::$kind => $code,)* }
+            }
+
+            /// The status of the answer.
+            pub(crate) fn status(self) -> StatusCode {
+                match self { $(Self::$kind => StatusCode::$status,)* }
+            }
+
+            /// The kind of problem in words.
+            pub(crate) fn title(self) -> &'static str {
+                match self { $(Self::$kind => $title,)* }
+            }
+
+            /// What happened, where there is nothing more precise to say.
+            pub(super) fn usual_detail(self) -> &'static str {
+                match self { $(Self::$kind => $detail,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The body is not JSON.
+    MalformedJson "malformed_json" BAD_REQUEST "The body is not JSON", "The body could not be read as JSON.";
+    /// The request cannot be read.
+    MalformedRequest "malformed_request" BAD_REQUEST "The request cannot be read", "The request could not be read to its end.";
+    /// No access token, or not a good one.
+    Unauthenticated "unauthenticated" UNAUTHORIZED "Sign in first", "A valid access token is needed: Authorization: Bearer <token>.";
+    /// Sign-in or refresh that failed.
+    InvalidCredentials "invalid_credentials" UNAUTHORIZED "The credentials are not right", "The e-mail address or the password is wrong.";
+    /// No device key, or not a good one.
+    InvalidDeviceKey "invalid_device_key" UNAUTHORIZED "The device key is not right", "The key of a device is needed: X-Device-Key: rdk_….";
+    /// The device's owner has disabled it.
+    DeviceDisabled "device_disabled" FORBIDDEN "The device is disabled", "Its owner has disabled this device; its readings are not taken.";
+    /// There is no such thing, or it is someone else's.
+    NotFound "not_found" NOT_FOUND "Not found", "There is nothing here.";
+    /// The path has no such method.
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The method is not allowed here", "The path does not have this method; see the Allow header.";
+    /// The body did not arrive in time.
+    RequestTimeout "request_timeout" REQUEST_TIMEOUT "The request took too long", "The body did not arrive in time.";
+    /// Someone has signed up with this address.
+    EmailTaken "email_taken" CONFLICT "The e-mail address is taken", "Someone has signed up with this e-mail address.";
+    /// The alert is over.
+    AlertAlreadyResolved "alert_already_resolved" CONFLICT "The alert is already resolved", "The alert is already resolved.";
+    /// Another value is stored for this metric and time.
+    ReadingConflict "reading_conflict" CONFLICT "Another value is stored", "A reading of this metric at this time is stored with another value.";
+    /// The body is too large, or has too many readings.
+    PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "The body is too large", "The body is too large.";
+    /// The content type or encoding is none that is taken here.
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The content type is not supported", "The body must be application/json.";
+    /// The request is well formed but not valid.
+    ValidationFailed "validation_failed" UNPROCESSABLE_ENTITY "The request is not valid", "The request is not valid.";
+    /// Not one reading of a batch was stored or stored before.
+    NoUsableReading "no_usable_reading" UNPROCESSABLE_ENTITY "No reading could be taken", "Not one reading of the batch could be taken.";
+    /// Too much waits already.
+    Overloaded "overloaded" SERVICE_UNAVAILABLE "The service is overloaded", "Too many requests wait already; nothing was stored.";
+    /// The database cannot be reached.
+    Unavailable "unavailable" SERVICE_UNAVAILABLE "The service is unavailable", "The service cannot do this now. Trying again is harmless.";
+    /// A query ran into its time limit.
+    QueryTimeout "query_timeout" SERVICE_UNAVAILABLE "The query took too long", "The query was cut by its time limit: ask for a shorter range or fewer metrics.";
+    /// A defect of the service.
+    Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong", "The service failed; the request id finds the reason in its log.";
+}
+
+impl ProblemKind {
+    /// Seconds after which to try again, where that makes sense.
+    pub(super) fn retry_after(self) -> Option<u32> {
+        (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
+    }
+
+    /// How to authenticate (RFC 9110, section 11.6.1), where that was what failed.
+    pub(super) fn challenge(self) -> Option<&'static str> {
+        if self == Self::InvalidDeviceKey {
+            return Some("X-Device-Key");
+        }
+        (self.status() == StatusCode::UNAUTHORIZED).then_some("Bearer")
+    }
+}

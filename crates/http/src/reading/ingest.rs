@@ -1,0 +1,128 @@
+//! Posting readings: parse, hand to the writer, answer after COMMIT.
+
+use super::{
+    parse::{Parsed, Posted, parse},
+    receipt::{self, BatchReceipt, SingleReceipt},
+};
+use crate::{
+    auth::device_key,
+    body,
+    problem::{IngestProblems, Problem, ServerProblems},
+    state::AppState,
+};
+use actix_web::{HttpRequest, HttpResponse, post, web, web::Data};
+use chrono::{DateTime, Utc};
+use domain::{
+    device::DeviceKeyHash,
+    reading::{Outcome, Reading},
+};
+use persistence::ingest::Submission;
+
+/// Most bytes of a batch.
+const BATCH_LIMIT: usize = 1024 * 1024;
+
+/// What may be posted.
+#[derive(utoipa::ToSchema)]
+#[schema(as = NewReadings)]
+#[serde(untagged)]
+#[expect(
+    dead_code,
+    reason = "describes the body in the document; it is read without this type"
+)]
+enum NewReadings {
+    /// One reading.
+    Single(NewReading),
+    /// Up to 10,000 readings, each taken or refused on its own.
+    Batch { readings: Vec<NewReading> },
+    /// The same without the object around it.
+    List(Vec<NewReading>),
+}
+
+/// A reading to store.
+#[derive(utoipa::ToSchema)]
+#[schema(as = NewReading)]
+#[expect(
+    dead_code,
+    reason = "describes the body in the document; it is read without this type"
+)]
+struct NewReading {
+    metric: domain::reading::Metric,
+    value: domain::decimal::ExactDecimal,
+    /// When it was measured, from 2000-01-01 to ten minutes from now; by default the time of arrival.
+    #[schema(nullable = true)]
+    recorded_at: Option<DateTime<Utc>>,
+}
+
+/// Post readings
+///
+/// One reading, or up to 10,000 in a batch. The answer comes after the readings are committed, so
+/// what was acknowledged is never lost; posting the same again is harmless. A single reading is
+/// answered with 201 (stored now) or 200 (stored before); a batch with 200 and what became of it.
+#[utoipa::path(
+    tag = "readings",
+    security(("device_key" = [])),
+    request_body(content = NewReadings, content_type = "application/json"),
+    responses(
+        (status = CREATED, body = SingleReceipt, description = "A single reading, stored now"),
+        (status = OK, body = inline(Receipt), description = "A single reading that was stored before, or a batch"),
+        IngestProblems, ServerProblems
+    )
+)]
+#[post("/readings")]
+pub(super) async fn reading_create(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let key = device_key(&request)?.hash();
+    body::require_json(&request)?;
+    let body = body::read(&request, payload.into_inner(), BATCH_LIMIT).await?;
+    let now = state.clock.now();
+    match parse(&body, now)? {
+        Posted::Single(parsed) => {
+            let only = [parsed.clone()];
+            let mut outcomes = submit(&state, key, &only, now).await?;
+            // One reading has one outcome, and a refused one is that of the reading itself.
+            let reading = parsed?;
+            let outcome = outcomes.next().unwrap_or(Outcome::Duplicate);
+            receipt::single(reading, outcome)
+        }
+        Posted::Batch(parsed) => receipt::batch(submit(&state, key, &parsed, now).await?),
+    }
+}
+
+/// The answer to a reading or a batch.
+#[derive(utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes the answer in the document")]
+enum Receipt {
+    Single(SingleReceipt),
+    Batch(BatchReceipt),
+}
+
+/// Has the valid readings stored, and answers an outcome for each reading of the request, in order.
+///
+/// The writer is asked even where there is no valid reading, since it alone knows the key.
+async fn submit(
+    state: &AppState,
+    key: DeviceKeyHash,
+    parsed: &[Parsed],
+    now: DateTime<Utc>,
+) -> Result<impl Iterator<Item = Outcome>, Problem> {
+    let readings: Vec<Reading> = parsed
+        .iter()
+        .filter_map(|it| it.as_ref().ok())
+        .cloned()
+        .collect();
+    let submission = Submission {
+        key,
+        readings,
+        received_at: now,
+    };
+    let mut stored = state.ingest.submit(submission).await?.into_iter();
+    Ok(parsed.iter().map(move |it| match it {
+        // The writer answers each reading that it was handed.
+        Ok(_) => stored.next().unwrap_or(Outcome::Duplicate),
+        Err(error) => Outcome::Rejected(error.clone()),
+    }))
+}

@@ -1,0 +1,102 @@
+//! What a device is told of each reading that it posted.
+
+use super::ReadingView;
+use crate::problem::{Problem, ProblemKind};
+use actix_web::HttpResponse;
+use domain::reading::{Outcome, Reading, ReadingError};
+use serde::Serialize;
+
+/// What became of a single reading.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ReadingReceipt)]
+pub(super) struct SingleReceipt {
+    outcome: OutcomeView,
+    #[serde(flatten)]
+    reading: ReadingView,
+}
+
+/// What became of a reading that is stored.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = Outcome)]
+enum OutcomeView {
+    /// Stored now.
+    Created,
+    /// Stored before, with this same value.
+    Duplicate,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default, Serialize, utoipa::ToSchema)]
+#[schema(as = BatchReceipt)]
+pub(super) struct BatchReceipt {
+    /// Readings that were stored now.
+    #[schema(example = 998)]
+    accepted: usize,
+    /// Readings that were stored before, with the same value.
+    #[schema(example = 1)]
+    duplicates: usize,
+    /// Readings that were not stored; each has an entry in `errors`.
+    #[schema(example = 1)]
+    rejected: usize,
+    errors: Vec<ItemError>,
+}
+
+/// Why one reading of a batch was not stored.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct ItemError {
+    /// Its place in the batch, from 0.
+    #[schema(example = 17)]
+    index: usize,
+    /// A stable word for programs.
+    #[schema(example = "invalid_value")]
+    code: &'static str,
+    /// What is wrong, for people.
+    #[schema(example = "value must be a JSON number")]
+    detail: String,
+    /// Whether the very same reading may be taken later.
+    retryable: bool,
+}
+
+/// Answers a single reading.
+pub(super) fn single(reading: Reading, outcome: Outcome) -> Result<HttpResponse, Problem> {
+    let (mut response, outcome) = match outcome {
+        Outcome::Created => (HttpResponse::Created(), OutcomeView::Created),
+        Outcome::Duplicate => (HttpResponse::Ok(), OutcomeView::Duplicate),
+        Outcome::Rejected(error) => return Err(error.into()),
+    };
+    Ok(response.json(SingleReceipt {
+        outcome,
+        reading: reading.into(),
+    }))
+}
+
+/// Answers a batch, from the outcomes in the order of the request.
+pub(super) fn batch(outcomes: impl Iterator<Item = Outcome>) -> Result<HttpResponse, Problem> {
+    let mut receipt = BatchReceipt::default();
+    for (index, outcome) in outcomes.enumerate() {
+        match outcome {
+            Outcome::Created => receipt.accepted += 1,
+            Outcome::Duplicate => receipt.duplicates += 1,
+            Outcome::Rejected(error) => {
+                receipt.rejected += 1;
+                receipt.errors.push(ItemError::new(index, &error));
+            }
+        }
+    }
+    if receipt.rejected > 0 && receipt.accepted + receipt.duplicates == 0 {
+        return Err(Problem::new(ProblemKind::NoUsableReading).with_receipt(&receipt));
+    }
+    Ok(HttpResponse::Ok().json(receipt))
+}
+
+impl ItemError {
+    fn new(index: usize, error: &ReadingError) -> Self {
+        Self {
+            index,
+            code: error.code(),
+            detail: error.to_string(),
+            retryable: error.is_retryable(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What every handler may use.
+
+use crate::{
+    auth::{OpenSessions, Passwords, Tokens},
+    clock::Clock,
+    problem::Problem,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use persistence::{Db, ingest::Ingest};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// How users authenticate.
+#[derive(Clone)]
+pub struct AuthSettings {
+    /// Signs access tokens; at least 32 bytes.
+    pub secret: Vec<u8>,
+    /// Passwords that are hashed at once, each of which takes 19 MiB and a core.
+    pub hashing_threads: usize,
+}
+
+impl std::fmt::Debug for AuthSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthSettings")
+            .field("hashing_threads", &self.hashing_threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What every handler may use. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    pub(crate) db: Db,
+    pub(crate) ingest: Ingest,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) passwords: Passwords,
+    pub(crate) sessions: OpenSessions,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) migrations: Arc<[String]>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for AppState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppState").finish_non_exhaustive()
+    }
+}
+
+/// Passwords could not be prepared, for example for want of memory or randomness.
+#[derive(Debug, thiserror::Error)]
+#[error("password hashing does not work here: {0}")]
+pub struct PasswordsError(String);
+
+impl AppState {
+    /// Puts together what handlers use; `migrations` are the names that the database must have.
+    pub fn new(
+        db: Db,
+        ingest: Ingest,
+        auth: &AuthSettings,
+        metrics: PrometheusHandle,
+        migrations: Vec<String>,
+    ) -> Result<Self, PasswordsError> {
+        Ok(Self {
+            db,
+            ingest,
+            tokens: Arc::new(Tokens::new(&auth.secret)),
+            passwords: Passwords::new(auth.hashing_threads)
+                .map_err(|problem: Problem| PasswordsError(problem.to_string()))?,
+            sessions: OpenSessions::default(),
+            clock: Clock,
+            metrics,
+            migrations: migrations.into(),
+            stopping: Arc::default(),
+        })
+    }
+
+    /// Makes the service say that it is not ready, so that no new work is sent here.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// 256 bits from the system's generator.
+pub(crate) fn random_bits() -> Result<[u8; 32], Problem> {
+    let mut bits = [0; 32];
+    getrandom::fill(&mut bits)
+        .map_err(|error| Problem::new(crate::problem::ProblemKind::Internal).because(error))?;
+    Ok(bits)
+}

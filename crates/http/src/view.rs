@@ -1,0 +1,67 @@
+//! What answers have in common: lists, and headers.
+
+use crate::problem::{Problem, ProblemKind};
+use actix_web::{HttpRequest, HttpResponse, http::header};
+use domain::page::Page;
+use serde::Serialize;
+
+/// A page of a list.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct PageView<T> {
+    /// The items of this page.
+    data: Vec<T>,
+    /// Hand this back as `cursor` for the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A list that always comes whole.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ListView<T> {
+    /// All items.
+    pub(crate) data: Vec<T>,
+}
+
+/// Answers a page, with a `Link` to the next one (RFC 8288).
+pub(crate) fn page<T, K, V>(request: &HttpRequest, page: Page<T, K>) -> HttpResponse
+where
+    V: From<T> + Serialize,
+    K: Serialize,
+{
+    let next_cursor = page.next.map(|cursor| cursor.encode());
+    let mut response = HttpResponse::Ok();
+    if let Some(cursor) = &next_cursor {
+        let link = format!("<{}>; rel=\"next\"", next_url(request, cursor));
+        response.insert_header((header::LINK, link));
+    }
+    response.json(PageView {
+        data: page.items.into_iter().map(V::from).collect(),
+        next_cursor,
+    })
+}
+
+/// The URL of this request with another cursor. A cursor is of the URL-safe alphabet.
+fn next_url(request: &HttpRequest, cursor: &str) -> String {
+    let others = request
+        .query_string()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("cursor"));
+    let query: Vec<&str> = others.collect();
+    let separator = if query.is_empty() { "" } else { "&" };
+    format!(
+        "{}?{}{separator}cursor={cursor}",
+        request.path(),
+        query.join("&")
+    )
+}
+
+/// The thing, or the one answer for what is not there and what is someone else's.
+pub(crate) fn found<T>(thing: Option<T>) -> Result<T, Problem> {
+    thing.ok_or_else(|| Problem::new(ProblemKind::NotFound))
+}
+
+/// A JSON answer that no cache may keep, since it holds a secret.
+pub(crate) fn secret(status: actix_web::http::StatusCode, body: &impl Serialize) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(body)
+}

@@ -1,0 +1,85 @@
+//! The command line.
+
+use crate::settings::Settings;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// IoT telemetry over a JSON REST API.
+///
+/// Without DATABASE_URL it keeps its data in a private PostgreSQL under DATA_DIR, which it starts and
+/// stops itself.
+#[derive(Debug, Parser)]
+#[command(
+    name = "readout",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API until SIGTERM or Ctrl-C
+    Serve,
+    /// Bring the schema of the database up to date, or tell how it is
+    Migrate {
+        #[command(subcommand)]
+        action: MigrateAction,
+    },
+    /// Print the OpenAPI document
+    Openapi {
+        /// Compare the document with this file instead, and fail if they differ
+        #[arg(long, value_name = "FILE")]
+        check: Option<PathBuf>,
+    },
+}
+
+/// What to do with the schema.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum MigrateAction {
+    /// Apply what is pending; safe to run from several places at once
+    Up,
+    /// List all migrations and whether they are applied
+    Status,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_tells_every_setting_with_its_variable() {
+        let help = Cli::command().render_long_help().to_string();
+        for variable in [
+            "LISTEN_ADDR",
+            "DATA_DIR",
+            "DATABASE_URL",
+            "DATABASE_DIRECT_URL",
+            "DATABASE_MAX_CONNECTIONS",
+            "DATABASE_PREPARED_STATEMENTS",
+            "DATABASE_STATEMENT_TIMEOUT",
+            "AUTH_SECRET",
+            "LOG_FORMAT",
+            "RUST_LOG",
+            "HTTP_WORKERS",
+            "PASSWORD_THREADS",
+            "INGEST_QUEUE_READINGS",
+            "INGEST_QUEUE_BYTES",
+        ] {
+            assert!(help.contains(&format!("[env: {variable}")), "{variable}");
+        }
+    }
+}

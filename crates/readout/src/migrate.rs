@@ -1,0 +1,35 @@
+//! `readout migrate`: the schema, over a direct connection where there is one.
+
+use crate::{Failure, cli::MigrateAction, database, logging, settings::Settings};
+
+pub(crate) async fn run(action: MigrateAction, settings: &Settings) -> Result<(), Failure> {
+    logging::start(settings)?;
+    if let Some(url) = settings.migration_url()? {
+        return act(action, url).await;
+    }
+    let postgres = database::start_private(settings).await?;
+    let outcome = act(action, &postgres.url()).await;
+    postgres.stop().await?;
+    outcome
+}
+
+async fn act(action: MigrateAction, url: &str) -> Result<(), Failure> {
+    match action {
+        MigrateAction::Up => match migration::up(url).await? {
+            0 => println!("Nothing to do: the schema is up to date."),
+            1 => println!("Applied 1 migration."),
+            n => println!("Applied {n} migrations."),
+        },
+        MigrateAction::Status => {
+            for migration in migration::status(url).await? {
+                let state = if migration.applied {
+                    "applied"
+                } else {
+                    "pending"
+                };
+                println!("{state}  {}", migration.name);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! `readout serve`: start everything, serve, and stop it in the right order.
+
+use crate::{Failure, database::Database, logging, settings::Settings, workers::Workers};
+use http::{AppState, AuthSettings, Bound};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use persistence::{
+    Db,
+    ingest::{Ingest, IngestSettings},
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
+
+pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
+    logging::start(&settings)?;
+    let metrics = start_metrics()?;
+    let database = Database::open(&settings).await?;
+    let outcome = serve(&settings, &database, metrics).await;
+    if let Some(postgres) = database.embedded {
+        postgres.stop().await?;
+    }
+    outcome
+}
+
+async fn serve(
+    settings: &Settings,
+    database: &Database,
+    metrics: PrometheusHandle,
+) -> Result<(), Failure> {
+    let db = Db::new(&database.settings);
+    let (ingest, writer) = Ingest::new(
+        db.clone(),
+        IngestSettings {
+            max_readings: settings.ingest_queue_readings,
+            max_bytes: settings.ingest_queue_bytes,
+        },
+    );
+    let auth = AuthSettings {
+        secret: database.auth_secret.clone(),
+        hashing_threads: settings.password_threads.into(),
+    };
+    let state = AppState::new(db.clone(), ingest, &auth, metrics, migration::names())?;
+    let bound = http::bind(
+        &state,
+        settings.listen_addr,
+        settings.http_workers.map(usize::from),
+    )
+    .map_err(|error| {
+        format!(
+            "LISTEN_ADDR {} cannot be served on: {error}",
+            settings.listen_addr
+        )
+    })?;
+    let writer = actix_web::rt::spawn(writer);
+    let workers = Workers::start(&db);
+    announce(&bound, database);
+    until_stopped(bound, state, writer, workers).await?;
+    db.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Serves until a signal, or until something that must not end ends; then stops in the order that
+/// loses nothing: say that we are not ready, take no more connections, finish what was begun, let
+/// the writer commit what waits.
+async fn until_stopped(
+    bound: Bound,
+    state: AppState,
+    mut writer: JoinHandle<()>,
+    mut workers: Workers,
+) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let Bound { handle, server, .. } = bound;
+    let mut server = actix_web::rt::spawn(server);
+    let failure: Option<Failure> = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        _ = &mut server => Some("the HTTP server ended by itself".into()),
+        _ = &mut writer => Some("the ingest writer ended by itself".into()),
+        () = workers.died() => Some("a background worker ended by itself".into()),
+    };
+    tracing::info!("stopping");
+    state.stop();
+    handle.stop(true).await;
+    if !server.is_finished() {
+        let _ = server.await;
+    }
+    workers.stop().await;
+    // The writer ends with the last handle to its queue, which is ours now.
+    drop(state);
+    if !writer.is_finished() {
+        let _ = writer.await;
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// Tells the one who started us where everything is.
+fn announce(bound: &Bound, database: &Database) {
+    let url = format!("http://{}", bound.address);
+    println!("Readout is listening on {url}");
+    println!("  API         {url}/api/v1");
+    println!("  Swagger UI  {url}/docs/");
+    match &database.embedded {
+        Some(postgres) => println!(
+            "  Data        {} (private PostgreSQL)",
+            postgres.data_directory().display()
+        ),
+        None => println!("  Data        in the database of DATABASE_URL"),
+    }
+    tracing::info!(%url, "listening");
+}
+
+/// Collects figures; durations are kept in buckets that span a millisecond to half a minute.
+fn start_metrics() -> Result<PrometheusHandle, Failure> {
+    let seconds = [
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    ];
+    let amounts = [
+        1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0,
+    ];
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)?
+        .set_buckets_for_metric(Matcher::Prefix("readout_ingest_group".to_owned()), &amounts)?
+        .install_recorder()?;
+    Ok(handle)
+}

@@ -1,0 +1,193 @@
+//! Every setting, with its environment variable, its default and its bounds.
+
+use crate::Failure;
+use clap::{Args, ValueEnum, value_parser};
+use domain::duration::Duration;
+use persistence::DbSettings;
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Settings, from the environment or the command line.
+///
+/// Those that hold a secret are texts here and checked by methods of ours, since the parser would
+/// repeat a malformed one in its message.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct Settings {
+    /// Address to serve on; port 0 takes any free one
+    #[arg(
+        long,
+        global = true,
+        env = "LISTEN_ADDR",
+        value_name = "IP:PORT",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub(crate) listen_addr: SocketAddr,
+
+    /// Folder for what the program keeps itself: the private PostgreSQL and the generated secret
+    #[arg(
+        long,
+        global = true,
+        env = "DATA_DIR",
+        value_name = "FOLDER",
+        default_value = "./.readout"
+    )]
+    pub(crate) data_dir: PathBuf,
+
+    /// Database to use, for example through PgBouncer in transaction mode; without it a private
+    /// PostgreSQL is started under DATA_DIR
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    database_url: Option<Secret>,
+
+    /// The same database without a pooler, for migrations [default: DATABASE_URL]
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_DIRECT_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    database_direct_url: Option<Secret>,
+
+    /// Most connections to the database; one of them is kept for ingest
+    #[arg(long, global = true, env = "DATABASE_MAX_CONNECTIONS", value_name = "N", default_value_t = 4,
+        value_parser = value_parser!(u32).range(1..=100))]
+    database_max_connections: u32,
+
+    /// Whether to name prepared statements: only with a direct connection, or PgBouncer from 1.21
+    /// with max_prepared_statements
+    #[arg(long, global = true, env = "DATABASE_PREPARED_STATEMENTS", value_name = "BOOL", default_value_t = false,
+        action = clap::ArgAction::Set)]
+    database_prepared_statements: bool,
+
+    /// Time limit of each statement
+    #[arg(long, global = true, env = "DATABASE_STATEMENT_TIMEOUT", value_name = "DURATION", default_value = "15s",
+        value_parser = Duration::parse)]
+    database_statement_timeout: Duration,
+
+    /// Signs access tokens: at least 32 bytes, the same on all instances; required with
+    /// DATABASE_URL, otherwise generated and kept under DATA_DIR
+    #[arg(
+        long,
+        global = true,
+        env = "AUTH_SECRET",
+        value_name = "TEXT",
+        hide_env_values = true
+    )]
+    auth_secret: Option<Secret>,
+
+    /// Form of the log on stderr [default: pretty on a terminal, json otherwise]
+    #[arg(
+        long,
+        global = true,
+        env = "LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum
+    )]
+    pub(crate) log_format: Option<LogFormat>,
+
+    /// What to log, as directives of tracing-subscriber, such as info or readout=debug,http=warn
+    #[arg(
+        long,
+        global = true,
+        env = "RUST_LOG",
+        value_name = "DIRECTIVES",
+        default_value = "info"
+    )]
+    pub(crate) rust_log: String,
+
+    /// Threads that serve HTTP [default: one for each core]
+    #[arg(long, global = true, env = "HTTP_WORKERS", value_name = "N",
+        value_parser = value_parser!(u16).range(1..=256))]
+    pub(crate) http_workers: Option<u16>,
+
+    /// Passwords that are hashed at once; each takes 19 MiB and a core
+    #[arg(long, global = true, env = "PASSWORD_THREADS", value_name = "N", default_value_t = 2,
+        value_parser = value_parser!(u16).range(1..=64))]
+    pub(crate) password_threads: u16,
+
+    /// Most readings that wait for the ingest writer; more are answered with 503
+    #[arg(long, global = true, env = "INGEST_QUEUE_READINGS", value_name = "N", default_value_t = 100_000,
+        value_parser = value_parser!(u32).range(10_000..=10_000_000))]
+    pub(crate) ingest_queue_readings: u32,
+
+    /// Most bytes of memory that those readings take
+    #[arg(long, global = true, env = "INGEST_QUEUE_BYTES", value_name = "BYTES", default_value_t = 33_554_432,
+        value_parser = value_parser!(u32).range(4_194_304..=1_073_741_824))]
+    pub(crate) ingest_queue_bytes: u32,
+}
+
+/// A setting that is not to be printed.
+#[derive(Clone)]
+pub(crate) struct Secret(String);
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One JSON object a line
+    Json,
+    /// For people
+    Pretty,
+}
+
+impl Settings {
+    /// The database to work with, if one was named.
+    pub(crate) fn database(&self) -> Result<Option<DbSettings>, Failure> {
+        let url = self.database_url.as_ref();
+        url.map(|url| self.database_at("DATABASE_URL", &url.0))
+            .transpose()
+    }
+
+    /// The database at this URL, with the settings that hold for any.
+    pub(crate) fn database_at(&self, name: &str, url: &str) -> Result<DbSettings, Failure> {
+        let mut settings =
+            DbSettings::parse(url).map_err(|error| format!("{name} {error}"))?;
+        settings.max_connections = self.database_max_connections;
+        settings.prepared_statements = self.database_prepared_statements;
+        let timeout = self.database_statement_timeout.seconds();
+        settings.statement_timeout = std::time::Duration::from_secs(timeout.into());
+        Ok(settings)
+    }
+
+    /// The URL to migrate over, if a database was named.
+    pub(crate) fn migration_url(&self) -> Result<Option<&str>, Failure> {
+        for (name, url) in [
+            ("DATABASE_DIRECT_URL", &self.database_direct_url),
+            ("DATABASE_URL", &self.database_url),
+        ] {
+            if let Some(Secret(url)) = url {
+                self.database_at(name, url)?;
+                return Ok(Some(url));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The secret that was given, if it is long enough.
+    pub(crate) fn auth_secret(&self) -> Result<Option<Vec<u8>>, Failure> {
+        match &self.auth_secret {
+            Some(Secret(secret)) if secret.len() < 32 => Err(
+                "AUTH_SECRET must have at least 32 bytes, for example from: openssl rand -hex 32"
+                    .into(),
+            ),
+            given => Ok(given.as_ref().map(|secret| secret.0.clone().into_bytes())),
+        }
+    }
+}

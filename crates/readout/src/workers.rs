@@ -1,0 +1,94 @@
+//! Work that goes on in the background, each kind at its own pace.
+
+use http::Clock;
+use persistence::{Db, StoreError, device, partition, session};
+use std::time::Duration;
+use tokio::{sync::watch, task::JoinSet};
+
+/// How often partitions are looked after.
+const PARTITION_EVERY: Duration = Duration::from_hours(1);
+
+/// How often sessions that ended long ago are removed.
+const SESSION_EVERY: Duration = Duration::from_hours(1);
+
+/// How often deleted devices are looked for.
+const PURGE_EVERY: Duration = Duration::from_secs(5);
+
+/// The pause between two steps of removing one, so that requests get their turn.
+const PURGE_PAUSE: Duration = Duration::from_millis(50);
+
+/// How soon a kind of work that failed is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// The background workers. They are stopped between two pieces of work, never within one.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Workers {
+    /// Starts them all.
+    pub(crate) fn start(db: &Db) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let clock = Clock;
+        let each = |db: &Db| (db.clone(), stopped.clone());
+
+        let (own, stopping) = each(db);
+        tasks.spawn_local(repeat("partition", stopping, async move || {
+            partition::ensure_ahead(&own, clock.now())
+                .await
+                .map(|()| PARTITION_EVERY)
+        }));
+        let (own, stopping) = each(db);
+        tasks.spawn_local(repeat("session", stopping, async move || {
+            let removed = session::delete_expired(&own, clock.now()).await?;
+            Ok(if removed > 0 {
+                PURGE_PAUSE
+            } else {
+                SESSION_EVERY
+            })
+        }));
+        let (own, stopping) = each(db);
+        tasks.spawn_local(repeat("purge", stopping, async move || {
+            let more = device::purge(&own).await?;
+            Ok(if more { PURGE_PAUSE } else { PURGE_EVERY })
+        }));
+        Self { stop, tasks }
+    }
+
+    /// Waits until one of them ends, which none does by itself.
+    pub(crate) async fn died(&mut self) {
+        self.tasks.join_next().await;
+    }
+
+    /// Lets each finish what it is at.
+    pub(crate) async fn stop(mut self) {
+        // Fails only where all of them have ended.
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Does a piece of work, waits as long as it says, and so on. A failure is logged and tried again.
+async fn repeat(
+    name: &'static str,
+    mut stopping: watch::Receiver<bool>,
+    mut work: impl AsyncFnMut() -> Result<Duration, StoreError>,
+) {
+    while !*stopping.borrow() {
+        let pause = work().await.unwrap_or_else(|error| {
+            tracing::warn!(
+                worker = name,
+                error = &error as &dyn std::error::Error,
+                "background work failed"
+            );
+            RETRY
+        });
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stopping.changed() => {}
+        }
+    }
+}
