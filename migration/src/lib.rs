@@ -113,6 +113,10 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
 ///
 /// Behind a pooler in transaction mode the server connection may already carry prepared statements
 /// under the very names that the driver is about to use, so they are dropped first.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the migrator is the one user of a connection of its own"
+)]
 async fn begin(
     connection: &DatabaseConnection,
 ) -> Result<sea_orm_migration::sea_orm::DatabaseTransaction, DbErr> {

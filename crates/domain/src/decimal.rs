@@ -105,9 +105,16 @@ impl TryFrom<Decimal> for ExactDecimal {
     }
 }
 
+impl std::fmt::Display for ExactDecimal {
+    /// Writes all digits, trailing zeros included, as JSON and `PostgreSQL` read them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Serialize for ExactDecimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        raw_number(self.0.to_string()).serialize(serializer)
+        raw_number(self.to_string()).serialize(serializer)
     }
 }
 

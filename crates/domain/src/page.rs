@@ -115,7 +115,11 @@ mod tests {
         let cursor = Cursor(("2026-01-01T00:00:00Z".to_owned(), 7_i32));
         assert_eq!(Cursor::parse(&cursor.encode()), Ok(cursor));
         for text in ["", "x", "e30", "bnVsbA", "é"] {
-            assert_eq!(Cursor::<(String, i32)>::parse(text), Err(CursorError), "{text}");
+            assert_eq!(
+                Cursor::<(String, i32)>::parse(text),
+                Err(CursorError),
+                "{text}"
+            );
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
 use actix_web::{HttpResponse, get, web::Data};
 use persistence::health;
 use serde::Serialize;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// How long the database may take to answer before the service says that it cannot work.
@@ -48,7 +48,7 @@ async fn health_ready(state: Data<AppState>) -> Result<HttpResponse, Problem> {
         return Err(refused("The service is going down.".to_owned()));
     }
     // The query goes on in its task, since database work is never dropped half way.
-    let (db, known) = (state.db.clone(), state.migrations.clone());
+    let (db, known) = (state.db.clone(), Arc::clone(&state.migrations));
     let missing =
         actix_web::rt::spawn(async move { health::missing_migrations(&db, &known).await });
     let missing = match tokio::time::timeout(PATIENCE, missing).await {

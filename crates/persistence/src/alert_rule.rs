@@ -1,13 +1,12 @@
 //! Alert rules of an owner's devices.
 
-use crate::{Db, StoreError, Tx, alert, device, session::OwnerId};
+use crate::{Db, StoreError, Tx, alert, device, reading, session::OwnerId};
 use domain::{
     Timestamp,
     alert::ResolvedReason,
     alert_rule::{
         AlertRule, AlertRuleChange, AlertRuleId, Comparator, EditEffect, NewAlertRule, Severity,
     },
-    decimal::ExactDecimal,
     device::DeviceId,
     page::{Cursor, Page, PageLimit},
     reading::Metric,
@@ -31,7 +30,8 @@ pub(crate) mod row {
         pub name: String,
         pub metric: String,
         pub comparator: String,
-        pub threshold: Decimal,
+        #[sea_orm(select_as = "text", save_as = "numeric")]
+        pub threshold: String,
         pub severity: String,
         pub enabled: bool,
         pub version: i32,
@@ -64,8 +64,7 @@ impl TryFrom<row::Model> for AlertRule {
             metric: Metric::parse(&row.metric)
                 .map_err(|error| StoreError::corrupt("alert_rules.metric", error))?,
             comparator: parse_comparator(&row.comparator)?,
-            threshold: ExactDecimal::try_from(row.threshold)
-                .map_err(|error| StoreError::corrupt("alert_rules.threshold", error))?,
+            threshold: reading::value(&row.threshold)?,
             severity: parse_severity(&row.severity)?,
             enabled: row.enabled,
             version: row.version,
@@ -121,7 +120,7 @@ pub async fn insert(
             name: Set(new.display_name()),
             metric: Set(new.metric.clone().into()),
             comparator: Set(new.comparator.as_str().to_owned()),
-            threshold: Set(new.threshold.get()),
+            threshold: Set(new.threshold.to_string()),
             severity: Set(new.severity.as_str().to_owned()),
             enabled: Set(new.enabled),
             version: Set(1),
@@ -200,7 +199,7 @@ pub async fn update(
         row.name = Set(after.name);
         row.metric = Set(after.metric.into());
         row.comparator = Set(after.comparator.as_str().to_owned());
-        row.threshold = Set(after.threshold.get());
+        row.threshold = Set(after.threshold.to_string());
         row.severity = Set(after.severity.as_str().to_owned());
         row.enabled = Set(after.enabled);
         row.version = Set(after.version);

@@ -8,7 +8,6 @@ use domain::{
     page::{Cursor, Order, Page, PageLimit},
     reading::{Metric, MetricSummary, Reading, TimeRange, earliest},
 };
-use rust_decimal::Decimal;
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 
 /// Where a page of readings begins: after this time of measurement, and series of the same time.
@@ -41,7 +40,7 @@ pub async fn list(
         Order::Desc => ("<", "desc"),
     };
     let sql = format!(
-        "select series.metric, sample.recorded_at, sample.value, series.id
+        "select series.metric, sample.recorded_at, sample.value::text, series.id
          from series
          cross join lateral (
              select recorded_at, value from samples
@@ -115,7 +114,7 @@ pub async fn latest(
             return Ok(None);
         }
         let statement = sqlx::query(
-            "select series.metric, sample.recorded_at, sample.value
+            "select series.metric, sample.recorded_at, sample.value::text
              from series
              cross join lateral (
                  select recorded_at, value from samples where series_id = series.id
@@ -177,8 +176,12 @@ pub(crate) fn metric(name: &str) -> Result<Metric, StoreError> {
     Metric::parse(name).map_err(|error| StoreError::corrupt("series.metric", error))
 }
 
-pub(crate) fn value(number: Decimal) -> Result<ExactDecimal, StoreError> {
-    ExactDecimal::try_from(number).map_err(|error| StoreError::corrupt("samples.value", error))
+/// Reads a `numeric` that was selected as text.
+///
+/// Numbers travel as text in both directions: the driver's own conversion forgets the digits after
+/// the point of a zero, and computes with rounding where text is exact.
+pub(crate) fn value(text: &str) -> Result<ExactDecimal, StoreError> {
+    ExactDecimal::parse(text).map_err(|error| StoreError::corrupt("a number", error))
 }
 
 /// Reads metric, time and value from the first three columns.

@@ -27,6 +27,12 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 pub(crate) struct Problem {
     kind: ProblemKind,
     detail: String,
+    more: Box<More>,
+}
+
+/// What only some problems have.
+#[derive(Debug, Clone, Default)]
+struct More {
     errors: Vec<FieldError>,
     allow: Option<String>,
     receipt: Option<serde_json::Value>,
@@ -87,10 +93,7 @@ impl Problem {
         Self {
             kind,
             detail: detail.into(),
-            errors: Vec::new(),
-            allow: None,
-            receipt: None,
-            cause: None,
+            more: Box::default(),
         }
     }
 
@@ -101,25 +104,25 @@ impl Problem {
 
     /// Adds what is to blame.
     pub(crate) fn and(mut self, error: FieldError) -> Self {
-        self.errors.push(error);
+        self.more.errors.push(error);
         self
     }
 
     /// Adds the cause for the log.
     pub(crate) fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
-        self.cause = Some(Arc::new(cause));
+        self.more.cause = Some(Arc::new(cause));
         self
     }
 
     /// Names the methods that a path does have.
     pub(crate) fn allowing(mut self, methods: String) -> Self {
-        self.allow = Some(methods);
+        self.more.allow = Some(methods);
         self
     }
 
     /// Adds the members of an ingest receipt.
     pub(crate) fn with_receipt(mut self, receipt: &impl Serialize) -> Self {
-        self.receipt = serde_json::to_value(receipt).ok();
+        self.more.receipt = serde_json::to_value(receipt).ok();
         self
     }
 
@@ -130,7 +133,7 @@ impl Problem {
 
     /// What the log should know and the client should not.
     pub(crate) fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        self.cause.as_deref()
+        self.more.cause.as_deref()
     }
 
     /// The answer to the request of this path and identifier.
@@ -145,7 +148,7 @@ impl Problem {
         if let Some(challenge) = self.kind.challenge() {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
-        if let Some(methods) = &self.allow {
+        if let Some(methods) = &self.more.allow {
             response.insert_header((header::ALLOW, methods.as_str()));
         }
         response.json(ProblemView {
@@ -156,8 +159,8 @@ impl Problem {
             instance,
             code: self.kind.code(),
             request_id,
-            errors: &self.errors,
-            receipt: self.receipt.as_ref(),
+            errors: &self.more.errors,
+            receipt: self.more.receipt.as_ref(),
         })
     }
 }

@@ -22,14 +22,17 @@ pub(crate) struct Model {
     pub device_id: Uuid,
     pub metric: String,
     pub comparator: String,
-    pub threshold: Decimal,
+    #[sea_orm(select_as = "text", save_as = "numeric")]
+    pub threshold: String,
     pub rule_version: i32,
     pub severity: String,
     pub status: String,
     pub triggered_at: DateTimeUtc,
     pub resolved_at: Option<DateTimeUtc>,
-    pub value: Decimal,
-    pub peak_value: Decimal,
+    #[sea_orm(select_as = "text", save_as = "numeric")]
+    pub value: String,
+    #[sea_orm(select_as = "text", save_as = "numeric")]
+    pub peak_value: String,
     pub resolved_reason: Option<String>,
     pub acknowledged_at: Option<DateTimeUtc>,
     pub acknowledged_by: Option<Uuid>,
@@ -59,14 +62,14 @@ impl TryFrom<Model> for Alert {
             device_id: DeviceId(row.device_id),
             metric: metric(&row.metric)?,
             comparator: parse_comparator(&row.comparator)?,
-            threshold: value(row.threshold)?,
+            threshold: value(&row.threshold)?,
             rule_version: row.rule_version,
             severity: parse_severity(&row.severity)?,
             status: parse_status(&row.status)?,
             triggered_at: row.triggered_at,
             resolved_at: row.resolved_at,
-            value: value(row.value)?,
-            peak_value: value(row.peak_value)?,
+            value: value(&row.value)?,
+            peak_value: value(&row.peak_value)?,
             resolved_reason: row
                 .resolved_reason
                 .as_deref()

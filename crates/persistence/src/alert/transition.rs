@@ -32,7 +32,7 @@ pub(crate) async fn apply(
                  resolved_at = changed.resolved_at,
                  status = case when changed.resolved_at is null then 'firing' else 'resolved' end,
                  resolved_reason = case when changed.resolved_at is null then null else $4 end
-             from unnest($1::uuid[], $2::numeric[], $3::timestamptz[])
+             from unnest($1::uuid[], $2::text[]::numeric[], $3::timestamptz[])
                  as changed (id, peak_value, resolved_at)
              where alerts.id = changed.id and alerts.status = 'firing'",
         );
@@ -41,7 +41,7 @@ pub(crate) async fn apply(
             .bind(
                 known
                     .iter()
-                    .map(|(_, it)| it.peak_value.get())
+                    .map(|(_, it)| it.peak_value.to_string())
                     .collect::<Vec<_>>(),
             )
             .bind(
@@ -73,7 +73,7 @@ async fn insert(tx: &Tx, new: &[&Transition<'_>], now: Timestamp) -> Result<(), 
                 rule.severity, new.triggered_at, new.value, new.peak_value, new.resolved_at,
                 case when new.resolved_at is null then 'firing' else 'resolved' end,
                 case when new.resolved_at is null then null else $7 end, $8
-         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::numeric[], $5::numeric[], $6::timestamptz[])
+         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[]::numeric[], $5::text[]::numeric[], $6::timestamptz[])
              as new (id, rule_id, triggered_at, value, peak_value, resolved_at)
          join alert_rules as rule on rule.id = new.rule_id",
     );
@@ -86,10 +86,14 @@ async fn insert(tx: &Tx, new: &[&Transition<'_>], now: Timestamp) -> Result<(), 
                 .map(|(_, it)| it.triggered_at)
                 .collect::<Vec<_>>(),
         )
-        .bind(new.iter().map(|(_, it)| it.value.get()).collect::<Vec<_>>())
         .bind(
             new.iter()
-                .map(|(_, it)| it.peak_value.get())
+                .map(|(_, it)| it.value.to_string())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            new.iter()
+                .map(|(_, it)| it.peak_value.to_string())
                 .collect::<Vec<_>>(),
         )
         .bind(new.iter().map(|(_, it)| it.resolved_at).collect::<Vec<_>>())

@@ -6,7 +6,10 @@ use super::{
     writer::Commit,
 };
 use crate::{Db, StoreError, partition};
-use domain::reading::{Outcome, ReadingError};
+use domain::{
+    decimal::ExactDecimal,
+    reading::{Outcome, ReadingError},
+};
 use partition::Month;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -107,8 +110,8 @@ pub(super) fn is_created(outcome: &Outcome) -> bool {
 }
 
 /// The outcome of a row that was not stored now, from the value that is.
-pub(super) fn outcome_beside(row: &Row, stored: rust_decimal::Decimal) -> Outcome {
-    if row.value.get() == stored {
+pub(super) fn outcome_beside(row: &Row, stored: ExactDecimal) -> Outcome {
+    if row.value == stored {
         Outcome::Duplicate
     } else {
         Outcome::Rejected(ReadingError::Conflict)

@@ -2,9 +2,8 @@
 
 use super::commit::outcome_beside;
 use super::resolve::Row;
-use crate::{StoreError, Tx};
-use domain::{Timestamp, reading::Outcome};
-use rust_decimal::Decimal;
+use crate::{StoreError, Tx, reading::value};
+use domain::{Timestamp, decimal::ExactDecimal, reading::Outcome};
 use sqlx::{Row as _, postgres::PgArguments, query::Query};
 use std::collections::{HashMap, HashSet};
 
@@ -30,7 +29,7 @@ pub(super) async fn insert(tx: &Tx, rows: &[Row]) -> Result<Vec<Outcome>, StoreE
     let mut outcomes = Vec::with_capacity(rows.len());
     for row in rows {
         if created.remove(&key(row)) {
-            values.insert(key(row), row.value.get());
+            values.insert(key(row), row.value);
             outcomes.push(Outcome::Created);
             continue;
         }
@@ -49,11 +48,11 @@ fn key(row: &Row) -> Key {
 async fn insert_new(tx: &Tx, rows: &[&Row]) -> Result<HashSet<Key>, StoreError> {
     let statement = sqlx::query(
         "insert into samples (series_id, recorded_at, value)
-         select * from unnest($1::integer[], $2::timestamptz[], $3::numeric[])
+         select * from unnest($1::integer[], $2::timestamptz[], $3::text[]::numeric[])
          on conflict do nothing
          returning series_id, recorded_at",
     );
-    let values: Vec<Decimal> = rows.iter().map(|row| row.value.get()).collect();
+    let values: Vec<String> = rows.iter().map(|row| row.value.to_string()).collect();
     let returned = tx
         .fetch_all(bind_keys(statement, rows).bind(values))
         .await?;
@@ -64,19 +63,19 @@ async fn insert_new(tx: &Tx, rows: &[&Row]) -> Result<HashSet<Key>, StoreError> 
 }
 
 /// The values that are stored where an insert was refused.
-async fn stored_values(tx: &Tx, rows: &[&Row]) -> Result<HashMap<Key, Decimal>, StoreError> {
+async fn stored_values(tx: &Tx, rows: &[&Row]) -> Result<HashMap<Key, ExactDecimal>, StoreError> {
     if rows.is_empty() {
         return Ok(HashMap::new());
     }
     let statement = sqlx::query(
-        "select series_id, recorded_at, value
+        "select series_id, recorded_at, value::text
          from unnest($1::integer[], $2::timestamptz[]) as refused (series_id, recorded_at)
          join samples using (series_id, recorded_at)",
     );
     let found = tx.fetch_all(bind_keys(statement, rows)).await?;
     found
         .iter()
-        .map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?)))
+        .map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), value(row.try_get(2)?)?)))
         .collect()
 }
 

@@ -13,7 +13,6 @@ use domain::{
     device::DeviceId,
     reading::Outcome,
 };
-use rust_decimal::Decimal;
 use sqlx::{Row as _, postgres::PgRow};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -91,9 +90,9 @@ async fn armed_rules(
 ) -> Result<Vec<(AlertRule, RuleState)>, StoreError> {
     let (devices, metrics): (Vec<Uuid>, Vec<&str>) = fresh.keys().copied().unzip();
     let statement = sqlx::query(
-        "select rule.id, rule.device_id, rule.name, rule.metric, rule.comparator, rule.threshold,
+        "select rule.id, rule.device_id, rule.name, rule.metric, rule.comparator, rule.threshold::text,
                 rule.severity, rule.version, rule.created_at, rule.updated_at,
-                state.evaluated_until, alert.id, alert.triggered_at, alert.value, alert.peak_value
+                state.evaluated_until, alert.id, alert.triggered_at, alert.value::text, alert.peak_value::text
          from unnest($1::uuid[], $2::text[]) as fresh (device_id, metric)
          join alert_rules as rule on rule.device_id = fresh.device_id and rule.metric = fresh.metric
              and rule.enabled and rule.deleted_at is null
@@ -130,8 +129,8 @@ fn state(row: &PgRow) -> Result<RuleState, StoreError> {
             alert_id: Some(AlertId(id)),
             triggered_at: row.try_get(12)?,
             resolved_at: None,
-            value: reading::value(row.try_get::<Decimal, _>(13)?)?,
-            peak_value: reading::value(row.try_get::<Decimal, _>(14)?)?,
+            value: reading::value(row.try_get(13)?)?,
+            peak_value: reading::value(row.try_get(14)?)?,
         }),
     };
     Ok(RuleState {

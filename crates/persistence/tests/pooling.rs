@@ -1,0 +1,333 @@
+//! Entities behind a pooler in transaction mode: right through `Db`, and why not otherwise.
+
+use domain::{
+    Timestamp,
+    alert_rule::NewAlertRule,
+    device::{DeviceChange, DeviceKey, NewDevice},
+    page::PageLimit,
+    session::{Client, RefreshToken},
+};
+use embedded::{PgBouncer, PgBouncerSettings, Postgres, Settings};
+use persistence::{Db, DbSettings, alert_rule, device, session, user};
+use sea_orm::{ConnectionTrait, Database, Statement};
+use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Instances, tasks of each, and rounds of each task; a round is nine transactions.
+const INSTANCES: usize = 2;
+const TASKS: usize = 8;
+const ROUNDS: usize = 30;
+
+struct Rig {
+    postgres: Postgres,
+    pooler: PgBouncer,
+    folder: tempfile::TempDir,
+}
+
+impl Rig {
+    /// A migrated database behind a pooler with two server connections.
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let postgres = Postgres::start(Settings::new(folder.path().join("postgres")))
+            .await
+            .unwrap();
+        migration::up(&postgres.url()).await.unwrap();
+        let settings = PgBouncerSettings::new(folder.path().join("pgbouncer"), 2);
+        let pooler = PgBouncer::start(&postgres, settings).await.unwrap();
+        Self {
+            postgres,
+            pooler,
+            folder,
+        }
+    }
+
+    fn pooled_url(&self) -> String {
+        self.pooler.url_for("readout")
+    }
+
+    async fn stop(self) {
+        self.pooler.stop().await.unwrap();
+        self.postgres.stop().await.unwrap();
+        drop(self.folder);
+    }
+}
+
+fn now() -> Timestamp {
+    "2026-01-01T00:00:00.123456Z".parse().unwrap()
+}
+
+/// 256 bits that differ from call to call.
+fn bits() -> [u8; 32] {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let mut bits = [0; 32];
+    bits[..8].copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    bits
+}
+
+/// One user's life with devices and rules; every row is read back and compared.
+async fn rounds(db: &Db, task: usize) {
+    let sign_up = user::SignUp {
+        email: domain::user::Email::parse(&format!("user{task}@example.com")).unwrap(),
+        name: None,
+        password_hash: format!("hash of {task}"),
+    };
+    let token = RefreshToken::new(bits());
+    let client = Client {
+        user_agent: Some(format!("task {task}")),
+        ip: None,
+    };
+    let (person, session) = user::insert(db, &sign_up, &token, &client, now())
+        .await
+        .unwrap();
+    let found = user::find_by_email(db, &sign_up.email).await.unwrap();
+    assert_eq!(found, Some((person.clone(), sign_up.password_hash)));
+    let owner = session::authenticate(db, session.id, person.id, now())
+        .await
+        .unwrap()
+        .unwrap();
+
+    for round in 0..ROUNDS {
+        let name = format!("device {task} {round}");
+        let new: NewDevice = serde_json::from_value(
+            json!({"name": name, "metadata": {"task": task, "round": round}}),
+        )
+        .unwrap();
+        let made = device::insert(db, owner, &new, &DeviceKey::new(bits()), now())
+            .await
+            .unwrap();
+        assert_eq!(
+            device::find(db, owner, made.id).await.unwrap().as_ref(),
+            Some(&made)
+        );
+
+        let change: DeviceChange =
+            serde_json::from_value(json!({"metadata": {"more": name}})).unwrap();
+        let changed = device::update(db, owner, made.id, &change, now())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        let read = device::find(db, owner, made.id).await.unwrap().unwrap();
+        assert_eq!(
+            (read.name.as_str(), &read.metadata),
+            (name.as_str(), &changed.metadata)
+        );
+
+        let new: NewAlertRule = serde_json::from_str(&format!(
+            r#"{{"metric": "m{task}", "comparator": "gt", "threshold": {round}.{task:03}}}"#
+        ))
+        .unwrap();
+        let rule = alert_rule::insert(db, owner, made.id, &new, now())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            alert_rule::find(db, owner, rule.id).await.unwrap().as_ref(),
+            Some(&rule)
+        );
+        assert_eq!(
+            rule.threshold.get().to_string(),
+            format!("{round}.{task:03}")
+        );
+        let limit = PageLimit::try_from(500).unwrap();
+        let rules = alert_rule::list(db, owner, made.id, None, limit)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(rules.items, [rule]);
+        let filter = device::DeviceFilter {
+            search: Some(name.clone()),
+            status: None,
+        };
+        let devices = device::list(db, owner, &filter, None, limit).await.unwrap();
+        assert!(devices.items.iter().any(|it| it.id == made.id));
+        if round % 3 == 0 {
+            assert!(device::delete(db, owner, made.id, now()).await.unwrap());
+            assert_eq!(device::find(db, owner, made.id).await.unwrap(), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_instances_with_eight_tasks_share_two_server_connections_without_an_error() {
+    let rig = Rig::start().await;
+    let instances: Vec<Db> = (0..INSTANCES)
+        .map(|_| Db::new(&DbSettings::parse(&rig.pooled_url()).unwrap()))
+        .collect();
+    let all = tokio::task::LocalSet::new();
+    let tasks: Vec<_> = (0..INSTANCES * TASKS)
+        .map(|task| {
+            let db = instances[task % INSTANCES].clone();
+            all.spawn_local(async move { rounds(&db, task).await })
+        })
+        .collect();
+    all.await;
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let kept = rig
+        .postgres
+        .psql(
+            "readout",
+            "select count(*) from devices where deleted_at is null",
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        kept.trim(),
+        (INSTANCES * TASKS * ROUNDS * 2 / 3).to_string()
+    );
+    let used = "select count(*) from pg_stat_activity where datname = 'readout' and application_name = 'readout'";
+    let used: usize = rig
+        .postgres
+        .psql("postgres", used)
+        .await
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(used <= 2, "{used} server connections");
+    for db in instances {
+        db.close().await;
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn work_that_swallows_the_error_of_a_statement_cannot_commit() {
+    let rig = Rig::start().await;
+    let db = Db::new(&DbSettings::parse(&rig.pooled_url()).unwrap());
+    let outcome = db
+        .transaction("test", async |tx| {
+            tx.execute_unprepared("create table kept (id integer)")
+                .await?;
+            let _ = tx.execute_unprepared("select 1 / 0").await;
+            Ok(())
+        })
+        .await;
+    assert!(outcome.is_err(), "{outcome:?}");
+    let kept = rig
+        .postgres
+        .psql("readout", "select to_regclass('kept') is null")
+        .await
+        .unwrap();
+    assert_eq!(kept.trim(), "t");
+    db.close().await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_deadlocks_is_tried_again() {
+    let rig = Rig::start().await;
+    let setup = "create table pair (id integer primary key, n integer not null); insert into pair values (1, 0), (2, 0)";
+    rig.postgres.psql("readout", setup).await.unwrap();
+    let db = Db::new(&DbSettings::parse(&rig.pooled_url()).unwrap());
+    let add = async |first: i32, second: i32| {
+        db.transaction("test", async |tx| {
+            for id in [first, second] {
+                tx.execute_unprepared(&format!("update pair set n = n + 1 where id = {id}"))
+                    .await?;
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            }
+            Ok(())
+        })
+        .await
+    };
+    let (a, b) = tokio::join!(add(1, 2), add(2, 1));
+    assert!(a.is_ok() && b.is_ok(), "{a:?} {b:?}");
+    let sum = rig
+        .postgres
+        .psql("readout", "select sum(n) from pair")
+        .await
+        .unwrap();
+    assert_eq!(sum.trim(), "4");
+    db.close().await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_caller_that_gives_up_leaves_no_transaction_open() {
+    let rig = Rig::start().await;
+    let mut settings = DbSettings::parse(&rig.pooled_url()).unwrap();
+    settings.max_connections = 1;
+    let db = Db::new(&settings);
+    for millis in 0..40 {
+        let work = db.transaction("test", async |tx| {
+            tx.execute_unprepared("select pg_sleep(0.01)").await?;
+            Ok(())
+        });
+        let patience = std::time::Duration::from_micros(millis * 500);
+        let _ = tokio::time::timeout(patience, work).await;
+    }
+    let after = db
+        .transaction("test", async |tx| {
+            Ok(tx.execute_unprepared("select 1").await?)
+        })
+        .await;
+    assert!(after.is_ok(), "{after:?}");
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let open = "select count(*) from pg_stat_activity where state like 'idle in transaction%'";
+    assert_eq!(
+        rig.postgres.psql("postgres", open).await.unwrap().trim(),
+        "0"
+    );
+    db.close().await;
+    rig.stop().await;
+}
+
+/// Why there is a `Db`: the same database through a plain SeaORM connection, as it comes.
+///
+/// SeaORM names its prepared statements, and a named statement lives on the server connection, which
+/// the pooler hands to someone else after each transaction. Statements fail, or run with the
+/// parameters of others. Run it with `cargo test -p persistence -- --ignored`.
+#[tokio::test]
+#[ignore = "demonstrates a defect of the plain use, which is why there is a Db"]
+async fn a_plain_seaorm_connection_fails_behind_a_pooler() {
+    let rig = Rig::start().await;
+    rig.postgres
+        .psql(
+            "readout",
+            "create table plain (id integer primary key, n integer)",
+        )
+        .await
+        .unwrap();
+    let failures = AtomicUsize::new(0);
+    let mut instances = Vec::new();
+    for _ in 0..INSTANCES {
+        let mut options = sea_orm::ConnectOptions::new(rig.pooled_url());
+        options
+            .max_connections(8)
+            .map_sqlx_postgres_opts(|it| it.extra_float_digits(None));
+        instances.push(Database::connect(options).await.unwrap());
+    }
+    let one = async |task: usize| {
+        let db = &instances[task % INSTANCES];
+        for round in 0..100 {
+            let id = i32::try_from(task * 1000 + round).unwrap();
+            let insert = "insert into plain values ($1, $2)";
+            let insert = Statement::from_sql_and_values(
+                sea_orm::DbBackend::Postgres,
+                insert,
+                [id.into(), id.into()],
+            );
+            let select = "select n from plain where id = $1";
+            let select =
+                Statement::from_sql_and_values(sea_orm::DbBackend::Postgres, select, [id.into()]);
+            let stored = db.execute_raw(insert).await.is_ok();
+            let read = db.query_one_raw(select).await.ok().flatten();
+            let right = read.is_some_and(|row| row.try_get_by_index::<i32>(0).ok() == Some(id));
+            if !(stored && right) {
+                failures.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    futures_util::future::join_all((0..INSTANCES * TASKS).map(one)).await;
+    let failures = failures.into_inner();
+    println!("{failures} of {} rounds failed", INSTANCES * TASKS * 100);
+    assert!(
+        failures > 0,
+        "the pooler or SeaORM has changed: this may no longer be needed"
+    );
+    drop(instances);
+    rig.stop().await;
+}
