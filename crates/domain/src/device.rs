@@ -172,7 +172,7 @@ pub struct NewDevice {
     pub metadata: Metadata,
     /// Silence after which the device counts as offline.
     #[serde(default = "default_offline_after")]
-    #[schema(default = "10m")]
+    #[schema(default = "10m", pattern = "^[0-9]+[smhd]$", example = "10m")]
     pub offline_after: Duration,
 }
 
@@ -194,7 +194,7 @@ pub struct DeviceChange {
     pub metadata: Option<Value>,
     /// Silence after which the device counts as offline.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Duration, required = false)]
+    #[schema(value_type = Duration, required = false, pattern = "^[0-9]+[smhd]$", example = "10m")]
     pub offline_after: Option<Duration>,
     /// A disabled device keeps its data, and its readings are refused with 403.
     #[serde(default, deserialize_with = "present")]

@@ -6,7 +6,7 @@ use crate::{
     path::Path,
     problem::{
         AlreadyResolvedProblem, AuthProblems, BodyProblems, InputProblems, NotFoundProblem,
-        Problem, ServerProblems, UnsupportedProblem,
+        Problem, ServerProblems,
     },
     query::Query,
     state::AppState,
@@ -38,6 +38,7 @@ struct AlertView {
     /// Time of measurement of the reading that opened it.
     triggered_at: DateTime<Utc>,
     /// Time of measurement of the reading that ended it, or when it was ended otherwise.
+    #[schema(required = true)]
     resolved_at: Option<DateTime<Utc>>,
     /// The value that opened it.
     value: ExactDecimal,
@@ -51,13 +52,16 @@ struct AlertView {
     /// The version of the rule at that time.
     #[schema(minimum = 1, example = 1)]
     rule_version: i32,
+    #[schema(required = true)]
     resolved_reason: Option<ResolvedReason>,
     /// When someone took note of it.
+    #[schema(required = true)]
     acknowledged_at: Option<DateTime<Utc>>,
     /// Who took note of it.
+    #[schema(required = true)]
     acknowledged_by: Option<UserId>,
     /// What they wrote.
-    #[schema(example = "Looking into it")]
+    #[schema(required = true, example = "Looking into it")]
     note: Option<String>,
 }
 
@@ -175,7 +179,7 @@ async fn alert_show(
     tag = "alerts",
     params(("id" = AlertId, Path)),
     request_body = Option<Acknowledgement>,
-    responses((status = OK, body = AlertView), AuthProblems, NotFoundProblem, BodyProblems, UnsupportedProblem, ServerProblems)
+    responses((status = OK, body = AlertView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
 )]
 #[post("/alerts/{id}/acknowledge")]
 async fn alert_acknowledge(

@@ -6,7 +6,6 @@ use crate::{
     path::Path,
     problem::{
         AuthProblems, BodyProblems, InputProblems, NotFoundProblem, Problem, ServerProblems,
-        UnsupportedProblem,
     },
     query::Query,
     state::AppState,
@@ -95,7 +94,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     tag = "alert rules",
     params(("id" = DeviceId, Path)),
     request_body = NewAlertRule,
-    responses((status = CREATED, body = AlertRuleView), AuthProblems, NotFoundProblem, BodyProblems, UnsupportedProblem, ServerProblems)
+    responses((status = CREATED, body = AlertRuleView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
 )]
 #[post("/devices/{id}/alert-rules")]
 async fn alert_rule_create(
@@ -153,7 +152,7 @@ async fn alert_rule_show(
     tag = "alert rules",
     params(("id" = AlertRuleId, Path)),
     request_body = AlertRuleChange,
-    responses((status = OK, body = AlertRuleView), AuthProblems, NotFoundProblem, BodyProblems, UnsupportedProblem, ServerProblems)
+    responses((status = OK, body = AlertRuleView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
 )]
 #[patch("/alert-rules/{id}")]
 async fn alert_rule_update(

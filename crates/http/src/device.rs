@@ -6,7 +6,6 @@ use crate::{
     path::Path,
     problem::{
         AuthProblems, BodyProblems, InputProblems, NotFoundProblem, Problem, ServerProblems,
-        UnsupportedProblem,
     },
     query::Query,
     state::{AppState, random_bits},
@@ -37,9 +36,11 @@ struct DeviceView {
     /// A disabled device keeps its data, and its readings are refused with 403.
     enabled: bool,
     /// When it last posted a reading, to the second.
+    #[schema(required = true)]
     last_seen_at: Option<DateTime<Utc>>,
     metadata: Metadata,
     /// Silence after which it counts as offline.
+    #[schema(pattern = "^[0-9]+[smhd]$", example = "10m")]
     offline_after: Duration,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -107,7 +108,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 #[utoipa::path(
     tag = "devices",
     request_body = NewDevice,
-    responses((status = CREATED, body = ProvisionedDeviceView), AuthProblems, BodyProblems, UnsupportedProblem, ServerProblems)
+    responses((status = CREATED, body = ProvisionedDeviceView), AuthProblems, BodyProblems, ServerProblems)
 )]
 #[post("/devices")]
 async fn device_create(
@@ -176,7 +177,7 @@ async fn device_show(
     tag = "devices",
     params(("id" = DeviceId, Path)),
     request_body = DeviceChange,
-    responses((status = OK, body = DeviceView), AuthProblems, NotFoundProblem, BodyProblems, UnsupportedProblem, ServerProblems)
+    responses((status = OK, body = DeviceView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
 )]
 #[patch("/devices/{id}")]
 async fn device_update(

@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How the service is.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Health)]
 struct HealthView {
     /// `live` or `ready`.
     #[schema(example = "ready")]

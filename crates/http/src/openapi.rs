@@ -2,7 +2,7 @@
 
 use crate::{
     alert, alert_rule, device, health,
-    problem::{FieldError, ProblemView},
+    problem::{FieldError, ProblemView, documented_responses},
     reading, rollup, session, user,
 };
 use actix_web::{App, dev::ResourceDef};
@@ -78,6 +78,10 @@ pub fn document() -> Document {
     ] {
         components.schemas.insert(name.into_owned(), schema);
     }
+    let problems = documented_responses();
+    components
+        .responses
+        .extend(problems.into_iter().map(|(name, it)| (name, it.into())));
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")

@@ -5,7 +5,6 @@ use crate::{
     body::Json,
     problem::{
         AuthProblems, BodyProblems, CredentialProblems, Problem, ProblemKind, ServerProblems,
-        UnsupportedProblem,
     },
     state::{AppState, random_bits},
     user::UserView,
@@ -128,7 +127,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     tag = "auth",
     security(()),
     request_body = Credentials,
-    responses((status = OK, body = SignedInView), CredentialProblems, BodyProblems, UnsupportedProblem, ServerProblems)
+    responses((status = OK, body = SignedInView), CredentialProblems, BodyProblems, ServerProblems)
 )]
 #[post("/auth/sign-in")]
 async fn session_sign_in(
@@ -161,7 +160,7 @@ async fn session_sign_in(
     tag = "auth",
     security(()),
     request_body = Refresh,
-    responses((status = OK, body = SignedInView), CredentialProblems, BodyProblems, UnsupportedProblem, ServerProblems)
+    responses((status = OK, body = SignedInView), CredentialProblems, BodyProblems, ServerProblems)
 )]
 #[post("/auth/refresh")]
 async fn session_refresh(

@@ -2,7 +2,7 @@
 
 use crate::{
     body::Json,
-    problem::{BodyProblems, EmailTakenProblem, Problem, ServerProblems, UnsupportedProblem},
+    problem::{BodyProblems, EmailTakenProblem, Problem, ServerProblems},
     session::{SignedInView, client},
     state::{AppState, random_bits},
     view::secret,
@@ -24,7 +24,7 @@ pub(crate) struct UserView {
     id: UserId,
     email: Email,
     /// What to call the user.
-    #[schema(value_type = Option<String>, example = "Ada")]
+    #[schema(value_type = Option<String>, required = true, example = "Ada")]
     name: Option<DisplayName>,
     /// When the user signed up.
     created_at: DateTime<Utc>,
@@ -58,7 +58,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     tag = "auth",
     security(()),
     request_body = NewUser,
-    responses((status = CREATED, body = SignedInView), BodyProblems, UnsupportedProblem, EmailTakenProblem, ServerProblems)
+    responses((status = CREATED, body = SignedInView), BodyProblems, EmailTakenProblem, ServerProblems)
 )]
 #[post("/auth/sign-up")]
 async fn user_sign_up(

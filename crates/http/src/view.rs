@@ -7,15 +7,18 @@ use serde::Serialize;
 
 /// A page of a list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Page)]
 pub(crate) struct PageView<T> {
     /// The items of this page.
     data: Vec<T>,
     /// Hand this back as `cursor` for the next page; null on the last one.
+    #[schema(required = true)]
     next_cursor: Option<String>,
 }
 
 /// A list that always comes whole.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = List)]
 pub(crate) struct ListView<T> {
     /// All items.
     pub(crate) data: Vec<T>,

@@ -13,19 +13,15 @@ mod workers;
 use clap::Parser;
 use cli::{Cli, Command};
 use std::{error::Error, process::ExitCode};
+use tokio::task::LocalSet;
 
 /// What a command says when it cannot go on: one sentence for the one who typed it.
 type Failure = Box<dyn Error>;
 
-#[actix_web::main]
+/// This thread runs the ingest writer and the background workers; HTTP has threads of its own.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Cli { command, settings } = Cli::parse();
-    let outcome = match command {
-        Command::Serve => serve::run(settings).await,
-        Command::Migrate { action } => migrate::run(action, &settings).await,
-        Command::Openapi { check } => openapi::run(check.as_deref()),
-    };
-    match outcome {
+    match LocalSet::new().run_until(run(Cli::parse())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("readout: {failure}");
@@ -36,5 +32,13 @@ async fn main() -> ExitCode {
             }
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn run(Cli { command, settings }: Cli) -> Result<(), Failure> {
+    match command {
+        Command::Serve => serve::run(settings).await,
+        Command::Migrate { action } => migrate::run(action, &settings).await,
+        Command::Openapi { check } => openapi::run(check.as_deref()),
     }
 }

@@ -9,7 +9,7 @@ use persistence::{
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
-    task::JoinHandle,
+    task::{JoinHandle, spawn_local},
 };
 
 pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
@@ -52,7 +52,7 @@ async fn serve(
             settings.listen_addr
         )
     })?;
-    let writer = actix_web::rt::spawn(writer);
+    let writer = spawn_local(writer);
     let workers = Workers::start(&db);
     announce(&bound, database);
     until_stopped(bound, state, writer, workers).await?;
@@ -73,7 +73,7 @@ async fn until_stopped(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let Bound { handle, server, .. } = bound;
-    let mut server = actix_web::rt::spawn(server);
+    let mut server = spawn_local(server);
     let failure: Option<Failure> = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,

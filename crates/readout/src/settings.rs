@@ -157,8 +157,7 @@ impl Settings {
 
     /// The database at this URL, with the settings that hold for any.
     pub(crate) fn database_at(&self, name: &str, url: &str) -> Result<DbSettings, Failure> {
-        let mut settings =
-            DbSettings::parse(url).map_err(|error| format!("{name} {error}"))?;
+        let mut settings = DbSettings::parse(url).map_err(|error| format!("{name} {error}"))?;
         settings.max_connections = self.database_max_connections;
         settings.prepared_statements = self.database_prepared_statements;
         let timeout = self.database_statement_timeout.seconds();

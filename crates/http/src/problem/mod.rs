@@ -7,7 +7,7 @@ mod responses;
 pub(crate) use kind::ProblemKind;
 pub(crate) use responses::{
     AlreadyResolvedProblem, AuthProblems, BodyProblems, CredentialProblems, EmailTakenProblem,
-    IngestProblems, InputProblems, NotFoundProblem, ServerProblems, UnsupportedProblem,
+    IngestProblems, InputProblems, NotFoundProblem, ServerProblems, all as documented_responses,
 };
 
 use actix_web::{

@@ -7,21 +7,78 @@ use utoipa::{
     openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, header::HeaderBuilder},
 };
 
-type Responses = BTreeMap<String, RefOr<Response>>;
+macro_rules! groups {
+    ($($(#[$doc:meta])* $group:ident: $($kind:ident)*;)*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) struct $group;
 
-/// One response for each status, with all the codes that it may carry.
-fn of(kinds: &[ProblemKind]) -> Responses {
+            impl IntoResponses for $group {
+                fn responses() -> BTreeMap<String, RefOr<Response>> {
+                    references(&[$(ProblemKind::$kind),*])
+                }
+            }
+        )*
+
+        /// Every response that the groups refer to, by its name in the document.
+        pub(crate) fn all() -> BTreeMap<String, Response> {
+            let mut all = BTreeMap::new();
+            $(
+                for (_, kinds) in by_status(&[$(ProblemKind::$kind),*]) {
+                    all.insert(name(&kinds), response(&kinds));
+                }
+            )*
+            all
+        }
+    };
+}
+
+groups! {
+    /// What any operation of a user may answer.
+    AuthProblems: Unauthenticated;
+    /// What any operation that needs the database may answer.
+    ServerProblems: Unavailable QueryTimeout Overloaded Internal;
+    /// What an operation on one thing may answer.
+    NotFoundProblem: NotFound;
+    /// What an operation with query parameters may answer.
+    InputProblems: ValidationFailed;
+    /// What an operation with a JSON body may answer.
+    BodyProblems: MalformedJson MalformedRequest RequestTimeout PayloadTooLarge ValidationFailed UnsupportedMediaType;
+    /// What signing up alone may answer.
+    EmailTakenProblem: EmailTaken;
+    /// What exchanging credentials may answer.
+    CredentialProblems: InvalidCredentials;
+    /// What ending an alert alone may answer.
+    AlreadyResolvedProblem: AlertAlreadyResolved;
+    /// What posting readings may answer.
+    IngestProblems: InvalidDeviceKey DeviceDisabled ReadingConflict MalformedJson MalformedRequest RequestTimeout
+        PayloadTooLarge UnsupportedMediaType ValidationFailed NoUsableReading;
+}
+
+fn by_status(kinds: &[ProblemKind]) -> BTreeMap<String, Vec<ProblemKind>> {
     let mut by_status: BTreeMap<String, Vec<ProblemKind>> = BTreeMap::new();
     for kind in kinds {
-        by_status
-            .entry(kind.status().as_str().to_owned())
-            .or_default()
-            .push(*kind);
+        let status = kind.status().as_str().to_owned();
+        by_status.entry(status).or_default().push(*kind);
     }
     by_status
+}
+
+/// One reference for each status.
+fn references(kinds: &[ProblemKind]) -> BTreeMap<String, RefOr<Response>> {
+    by_status(kinds)
         .into_iter()
-        .map(|(status, kinds)| (status, response(&kinds).into()))
+        .map(|(status, kinds)| (status, Ref::from_response_name(name(&kinds)).into()))
         .collect()
+}
+
+/// Names a response after the problems that it may carry.
+fn name(kinds: &[ProblemKind]) -> String {
+    kinds
+        .iter()
+        .map(|kind| format!("{kind:?}"))
+        .collect::<Vec<_>>()
+        .join("Or")
 }
 
 fn response(kinds: &[ProblemKind]) -> Response {
@@ -56,58 +113,3 @@ fn example(kind: ProblemKind) -> serde_json::Value {
         "request_id": "0192f0a1-7c1e-7b7a-9f0e-3b8a52a1c9d4",
     })
 }
-
-macro_rules! group {
-    ($(#[$doc:meta])* $group:ident: $($kind:ident)*) => {
-        $(#[$doc])*
-        pub(crate) struct $group;
-
-        impl IntoResponses for $group {
-            fn responses() -> Responses {
-                of(&[$(ProblemKind::$kind),*])
-            }
-        }
-    };
-}
-
-group!(
-    /// What any operation of a user may answer.
-    AuthProblems: Unauthenticated
-);
-group!(
-    /// What any operation that needs the database may answer.
-    ServerProblems: Unavailable QueryTimeout Overloaded Internal
-);
-group!(
-    /// What an operation on one thing may answer.
-    NotFoundProblem: NotFound
-);
-group!(
-    /// What an operation with query parameters may answer.
-    InputProblems: ValidationFailed
-);
-group!(
-    /// What an operation with a JSON body may answer.
-    BodyProblems: MalformedJson MalformedRequest RequestTimeout PayloadTooLarge ValidationFailed
-);
-group!(
-    /// What an operation that takes one media type alone may answer.
-    UnsupportedProblem: UnsupportedMediaType
-);
-group!(
-    /// What signing up alone may answer.
-    EmailTakenProblem: EmailTaken
-);
-group!(
-    /// What exchanging credentials may answer.
-    CredentialProblems: InvalidCredentials
-);
-group!(
-    /// What ending an alert alone may answer.
-    AlreadyResolvedProblem: AlertAlreadyResolved
-);
-group!(
-    /// What posting readings may answer.
-    IngestProblems: InvalidDeviceKey DeviceDisabled ReadingConflict MalformedJson MalformedRequest RequestTimeout
-        PayloadTooLarge UnsupportedMediaType ValidationFailed NoUsableReading
-);

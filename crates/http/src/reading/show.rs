@@ -59,7 +59,7 @@ pub(super) struct LatestQuery {
 
 /// A metric that a device has readings of.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = Metric)]
+#[schema(as = MetricSummary)]
 pub(super) struct MetricView {
     metric: Metric,
     /// When it was first measured.
