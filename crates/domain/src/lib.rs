@@ -8,6 +8,7 @@ pub mod decimal;
 pub mod device;
 pub mod duration;
 mod id;
+pub mod instant;
 pub mod page;
 pub mod reading;
 pub mod rollup;

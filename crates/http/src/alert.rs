@@ -19,11 +19,12 @@ use domain::{
     alert_rule::{AlertRuleId, Comparator, Severity},
     decimal::ExactDecimal,
     device::DeviceId,
+    instant::Instant,
     page::{Cursor, PageLimit},
     reading::Metric,
     user::UserId,
 };
-use persistence::alert::{self as store, AlertFilter, AlertKey};
+use persistence::alert::{self as store, AlertFilter};
 use serde::{Deserialize, Serialize};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -102,7 +103,7 @@ struct AlertQuery {
     rule_id: Option<AlertRuleId>,
     /// The `next_cursor` of the page before.
     #[param(value_type = Option<String>)]
-    cursor: Option<Cursor<AlertKey>>,
+    cursor: Option<Cursor<(Instant, AlertId)>>,
     /// How many alerts a page has, 1 to 500.
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
@@ -152,6 +153,7 @@ async fn alert_list(
         device_id,
         rule_id,
     };
+    let cursor = cursor.map(|Cursor((at, id))| Cursor((at.get(), id)));
     let alerts = store::list(&state.db, user.owner, &filter, cursor, limit).await?;
     Ok(page::<_, _, AlertView>(&request, alerts))
 }

@@ -17,7 +17,7 @@ use domain::{
     device::{Device, DeviceChange, DeviceId, DeviceKey, DeviceStatus, Metadata, NewDevice},
     duration::Duration,
     page::{Cursor, PageLimit},
-    user::DisplayName,
+    user::{DisplayName, DisplayNameError},
 };
 use persistence::device::{self as store, DeviceFilter};
 use serde::{Deserialize, Serialize};
@@ -82,8 +82,8 @@ struct DeviceQuery {
     /// Only devices with this status.
     status: Option<DeviceStatus>,
     /// Only devices whose name contains this text, in upper or lower case.
-    #[param(max_length = 100)]
-    search: Option<DisplayName>,
+    #[param(value_type = Option<String>, max_length = 100)]
+    search: Option<Search>,
     /// The `next_cursor` of the page before.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<DeviceId>>,
@@ -91,6 +91,22 @@ struct DeviceQuery {
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
     limit: PageLimit,
+}
+
+/// A text to look for; an empty one, as an empty search box sends it, is none.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Search(Option<String>);
+
+impl TryFrom<String> for Search {
+    type Error = DisplayNameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.trim().is_empty() {
+            return Ok(Self(None));
+        }
+        DisplayName::try_from(text).map(|name| Self(Some(name.into())))
+    }
 }
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
@@ -148,7 +164,7 @@ async fn device_list(
     }) = query;
     let filter = DeviceFilter {
         status,
-        search: search.map(String::from),
+        search: search.and_then(|Search(text)| text),
     };
     let devices = store::list(&state.db, user.owner, &filter, cursor, limit).await?;
     Ok(page::<_, _, DeviceView>(&request, devices))

@@ -14,6 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     decimal::WideDecimal,
     device::DeviceId,
+    instant::Instant,
     reading::Metric,
     rollup::{Aggregates, Bucket, Interval, MetricRollup, RollupQuery},
 };
@@ -43,9 +44,11 @@ struct RollupParameters {
     #[param(value_type = String, example = "1h")]
     interval: Interval,
     /// First instant inside the range; by default a day before `end`.
-    start: Option<DateTime<Utc>>,
+    #[param(value_type = Option<DateTime<Utc>>)]
+    start: Option<Instant>,
     /// First instant outside the range; by default now.
-    end: Option<DateTime<Utc>>,
+    #[param(value_type = Option<DateTime<Utc>>)]
+    end: Option<Instant>,
     /// Which aggregates, with commas between; `count` is always there.
     #[serde(default)]
     #[param(value_type = Option<String>, example = "avg,min,max")]
@@ -165,10 +168,13 @@ async fn rollup_show(
     parameters: Query<RollupParameters>,
 ) -> Result<HttpResponse, Problem> {
     let Query(parameters) = parameters;
-    let end = parameters.end.unwrap_or_else(|| state.clock.now());
+    let end = parameters
+        .end
+        .map_or_else(|| state.clock.now(), Instant::get);
+    let day_before = end - TimeDelta::days(1);
     let query = RollupQuery {
         metrics: require_metrics(parameters.metric)?,
-        start: parameters.start.unwrap_or(end - TimeDelta::days(1)),
+        start: parameters.start.map_or(day_before, Instant::get),
         end,
         interval: parameters.interval,
         aggregates: parameters.agg,

@@ -86,10 +86,7 @@ pub async fn list(
 /// The range of a query, cut at the cursor so that the index begins reading there.
 fn clamp(filter: &ReadingFilter, key: Option<ReadingKey>) -> (Timestamp, Timestamp) {
     let start = filter.range.start.unwrap_or_else(earliest);
-    let end = filter
-        .range
-        .end
-        .unwrap_or(Timestamp::MAX_UTC.min(far_future()));
+    let end = filter.range.end.unwrap_or(far_future());
     match (key, filter.order) {
         (None, _) => (start, end),
         (Some((at, _)), Order::Asc) => (start.max(at), end),

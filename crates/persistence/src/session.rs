@@ -128,15 +128,18 @@ pub async fn find(
         let Some(session) = open(session, owner.0, now).one(tx).await? else {
             return Ok(None);
         };
-        let Some(user) = user::row::Entity::find_by_id(session.user_id)
-            .one(tx)
-            .await?
-        else {
-            return Ok(None);
-        };
-        Ok(Some((user.try_into()?, session.into())))
+        with_user(tx, session).await
     })
     .await
+}
+
+/// A session with the user that it belongs to.
+async fn with_user(tx: &Tx, session: row::Model) -> Result<Option<(User, Session)>, StoreError> {
+    let user = user::row::Entity::find_by_id(session.user_id)
+        .one(tx)
+        .await?;
+    user.map(|user| Ok((user.try_into()?, session.into())))
+        .transpose()
 }
 
 fn open(session: SessionId, user: UserId, now: Timestamp) -> sea_orm::Select<row::Entity> {
@@ -167,13 +170,7 @@ pub async fn refresh(
         let Some(session) = updated.into_iter().next() else {
             return Ok(None);
         };
-        let Some(user) = user::row::Entity::find_by_id(session.user_id)
-            .one(tx)
-            .await?
-        else {
-            return Ok(None);
-        };
-        Ok(Some((user.try_into()?, session.into())))
+        with_user(tx, session).await
     })
     .await
 }

@@ -1,5 +1,11 @@
 //! Entities behind a pooler in transaction mode: right through `Db`, and why not otherwise.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use domain::{
     Timestamp,
     alert_rule::NewAlertRule,

@@ -13,10 +13,11 @@ use actix_web::{HttpRequest, HttpResponse, get, web::Data};
 use chrono::{DateTime, Utc};
 use domain::{
     device::DeviceId,
+    instant::Instant,
     page::{Cursor, Order, PageLimit},
     reading::{Metric, MetricSummary, TimeRange},
 };
-use persistence::reading::{self as store, ReadingFilter, ReadingKey};
+use persistence::reading::{self as store, ReadingFilter};
 use serde::{Deserialize, Serialize};
 
 /// Most metrics that one request may name.
@@ -31,16 +32,18 @@ pub(super) struct ReadingQuery {
     #[serde(default)]
     metric: Vec<Metric>,
     /// First instant inside the range.
-    start: Option<DateTime<Utc>>,
+    #[param(value_type = Option<DateTime<Utc>>)]
+    start: Option<Instant>,
     /// First instant outside the range.
-    end: Option<DateTime<Utc>>,
+    #[param(value_type = Option<DateTime<Utc>>)]
+    end: Option<Instant>,
     /// Oldest or newest first.
     #[serde(default)]
-    #[param(value_type = Option<Order>)]
+    #[param(inline, value_type = Option<Order>)]
     order: Order,
     /// The `next_cursor` of the page before.
     #[param(value_type = Option<String>)]
-    cursor: Option<Cursor<ReadingKey>>,
+    cursor: Option<Cursor<(Instant, i32)>>,
     /// How many readings a page has, 1 to 500.
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
@@ -110,9 +113,13 @@ pub(super) async fn reading_list(
     }) = query;
     let filter = ReadingFilter {
         metrics: bounded(metric)?,
-        range: TimeRange { start, end },
+        range: TimeRange {
+            start: start.map(Instant::get),
+            end: end.map(Instant::get),
+        },
         order,
     };
+    let cursor = cursor.map(|Cursor((at, series))| Cursor((at.get(), series)));
     let readings = store::list(&state.db, user.owner, id.0, &filter, (cursor, limit)).await?;
     Ok(page::<_, _, ReadingView>(&request, found(readings)?))
 }

@@ -2,8 +2,9 @@
 
 use super::Lane;
 use crate::StoreError;
+use sea_orm::{DbErr, RuntimeErr};
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, Transaction, pool::MaybePoolConnection};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 
 /// How long a caller waits for a connection before it hears that there is none.
@@ -27,9 +28,15 @@ pub(super) async fn begin(lane: &Lane) -> Result<Transaction<'static, Postgres>,
         let _ = caller.send(result);
     });
     match tokio::time::timeout(ACQUIRE_TIMEOUT, begun).await {
-        Ok(Ok(result)) => result.map_err(StoreError::from),
-        Ok(Err(_)) | Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+        Ok(Ok(result)) => result.map_err(unavailable),
+        Ok(Err(_)) | Err(_) => Err(unavailable(sqlx::Error::PoolTimedOut)),
     }
+}
+
+/// Whatever keeps a transaction from beginning is an outage, also an answer that makes no sense: a
+/// pooler or proxy without a server behind it accepts a connection and says anything or nothing.
+fn unavailable(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
 }
 
 type Begun = Result<Transaction<'static, Postgres>, sqlx::Error>;

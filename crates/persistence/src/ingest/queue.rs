@@ -28,13 +28,21 @@ impl Default for IngestSettings {
 pub(super) struct Job {
     pub(super) submission: Submission,
     reply: oneshot::Sender<Verdict>,
-    _room: [OwnedSemaphorePermit; 2],
+    room: [OwnedSemaphorePermit; 2],
 }
 
 impl Job {
     /// Answers the caller; one who has gone is no error.
+    ///
+    /// The room is free before the caller knows, who may use it at once.
     pub(super) fn answer(self, verdict: Verdict) {
-        let _ = self.reply.send(verdict);
+        let Self {
+            submission,
+            reply,
+            room,
+        } = self;
+        drop((submission, room));
+        let _ = reply.send(verdict);
     }
 }
 
@@ -72,7 +80,7 @@ impl Ingest {
         let job = Job {
             submission,
             reply,
-            _room: room,
+            room,
         };
         self.queue.send(job).map_err(|_| IngestError::Stopped)?;
         verdict.await.unwrap_or(Err(IngestError::Stopped))

@@ -1,0 +1,64 @@
+//! Instants that a question may name.
+
+use crate::Timestamp;
+use chrono::{Datelike, SubsecRound};
+use serde::{Deserialize, Serialize};
+
+/// An instant from the year 1 to the year 9999, which every layer below can compute with.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(try_from = "Timestamp", into = "Timestamp")]
+#[schema(value_type = String, format = DateTime)]
+pub struct Instant(Timestamp);
+
+/// The year has more than four digits, or is not of our era.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a time from the year 1 to the year 9999")]
+pub struct InstantError;
+
+impl Instant {
+    /// The instant, in whole microseconds.
+    #[must_use]
+    pub fn get(self) -> Timestamp {
+        self.0
+    }
+}
+
+impl TryFrom<Timestamp> for Instant {
+    type Error = InstantError;
+
+    fn try_from(at: Timestamp) -> Result<Self, Self::Error> {
+        if (1..=9999).contains(&at.year()) {
+            Ok(Self(at.trunc_subsecs(6)))
+        } else {
+            Err(InstantError)
+        }
+    }
+}
+
+impl From<Instant> for Timestamp {
+    fn from(instant: Instant) -> Self {
+        instant.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_four_digit_years_are_taken() {
+        for (text, taken) in [
+            ("0001-01-01T00:00:00Z", true),
+            ("9999-12-31T23:59:59.999999Z", true),
+            ("2016-12-31T23:59:60Z", true),
+            ("0000-12-31T23:59:59Z", false),
+            ("-262143-01-01T00:00:00Z", false),
+            ("+262142-12-31T23:59:59Z", false),
+        ] {
+            let at: Timestamp = text.parse().unwrap();
+            assert_eq!(Instant::try_from(at).is_ok(), taken, "{text}");
+        }
+    }
+}

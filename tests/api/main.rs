@@ -1,0 +1,31 @@
+//! The service, tested from outside: real processes, a real database, a real pooler. Run by `make test`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, and a panic is how it says so"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod alert;
+mod alert_rule;
+mod chaos;
+mod cli;
+mod device;
+mod document_coverage;
+mod embedded;
+mod health;
+mod migration;
+mod openapi;
+mod overload;
+mod owner;
+mod pooling;
+mod problem;
+mod reading;
+mod rollup;
+mod schema;
+mod session;
+mod shutdown;
+mod user;

@@ -1,0 +1,7 @@
+//! Readings: how they come in, one by one, many at once and from everywhere, and how they are read.
+
+mod batch;
+mod digits;
+mod list;
+mod parallel;
+mod single;

@@ -1,0 +1,276 @@
+//! `GET /devices/{id}/rollups`.
+
+mod sums;
+
+use chrono::{SecondsFormat, TimeDelta};
+use serde_json::{Value, json};
+
+use crate::support::{App, Device, User, batch, now, reading, reading_at, time};
+
+/// A device with three readings in two hours of a winter day, and one of another metric.
+async fn with_readings(app: &App) -> (User, Device) {
+    let user = app.user().await;
+    let device = user.device().await;
+    let all = [
+        reading_at(time("2026-01-31T12:00:00Z"), "1.50"),
+        reading_at(time("2026-01-31T12:59:59.999999Z"), "2"),
+        reading_at(time("2026-01-31T14:00:00Z"), "-3"),
+        reading("u", time("2026-01-31T12:30:00Z"), 7),
+    ];
+    device.ingest_text(&batch(all)).await.expect(200);
+    (user, device)
+}
+
+const DAY: &str = "start=2026-01-31T00:00:00Z&end=2026-02-01T00:00:00Z";
+
+#[tokio::test]
+async fn a_rollup_has_the_buckets_that_have_readings() {
+    let app = App::start().await;
+    let (user, device) = with_readings(&app).await;
+    let path = device.path(&format!("/rollups?metric=t&interval=1h&{DAY}"));
+    let answer = user.get(&path).await.expect(200);
+    let expected = json!({
+        "device_id": device.id,
+        "interval": "1h",
+        "timezone": "UTC",
+        "start": "2026-01-31T00:00:00Z",
+        "end": "2026-02-01T00:00:00Z",
+        "data": [{"metric": "t", "buckets": [
+            {
+                "start": "2026-01-31T12:00:00Z", "end": "2026-01-31T13:00:00Z",
+                "count": 2, "avg": 1.75, "min": 1.5, "max": 2, "sum": 3.5
+            },
+            {
+                "start": "2026-01-31T14:00:00Z", "end": "2026-01-31T15:00:00Z",
+                "count": 1, "avg": -3, "min": -3, "max": -3, "sum": -3
+            },
+        ]}],
+    });
+    assert_eq!(answer.body, expected);
+    // The digits of an extreme are those of its reading.
+    assert!(answer.text.contains(r#""min":1.50"#), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_bucket_tells_what_was_asked_for_and_always_the_count() {
+    let app = App::start().await;
+    let (user, device) = with_readings(&app).await;
+    for (agg, members) in [
+        ("avg", vec!["avg", "count", "end", "start"]),
+        ("max,min", vec!["count", "end", "max", "min", "start"]),
+        ("count", vec!["count", "end", "start"]),
+        ("sum,count", vec!["count", "end", "start", "sum"]),
+    ] {
+        let path = device.path(&format!("/rollups?metric=t&interval=1d&agg={agg}&{DAY}"));
+        let answer = user.get(&path).await.expect(200);
+        let bucket = answer.body["data"][0]["buckets"][0].as_object().unwrap();
+        let mut names: Vec<_> = bucket.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, members, "{agg}");
+    }
+}
+
+#[tokio::test]
+async fn several_metrics_come_in_the_order_of_the_question() {
+    let app = App::start().await;
+    let (user, device) = with_readings(&app).await;
+    let path = device.path(&format!(
+        "/rollups?metric=u&metric=none&metric=t&interval=1d&agg=sum&{DAY}"
+    ));
+    let answer = user.get(&path).await.expect(200);
+    let sums: Vec<_> = answer
+        .data()
+        .iter()
+        .map(|it| (it["metric"].clone(), it["buckets"][0]["sum"].clone()))
+        .collect();
+    assert_eq!(
+        sums,
+        [
+            (json!("u"), json!(7)),
+            (json!("none"), Value::Null),
+            (json!("t"), json!(0.5))
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_range_has_its_start_and_not_its_end_and_may_cut_a_bucket() {
+    let app = App::start().await;
+    let (user, device) = with_readings(&app).await;
+    let counts = async |range: &str| {
+        let path = device.path(&format!("/rollups?metric=t&interval=1h&agg=count&{range}"));
+        let answer = user.get(&path).await.expect(200);
+        let buckets = answer.body["data"][0]["buckets"]
+            .as_array()
+            .unwrap()
+            .clone();
+        buckets
+            .iter()
+            .map(|it| it["count"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    for (start, end, expected) in [
+        ("12:00:00", "14:00:00.000001", vec![2, 1]),
+        ("12:00:00", "14:00:00", vec![2]),
+        ("12:00:00.000001", "14:00:00", vec![1]),
+        ("12:00:00", "12:59:59.999999", vec![1]),
+        ("13:00:00", "14:00:00", vec![]),
+    ] {
+        let range = format!("start=2026-01-31T{start}Z&end=2026-01-31T{end}Z");
+        assert_eq!(counts(&range).await, expected, "{range}");
+    }
+}
+
+#[tokio::test]
+async fn a_range_is_the_last_day_unless_said_otherwise() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let device = user.device().await;
+    let hour = TimeDelta::hours(1);
+    let all = [-25, -23, -1].map(|hours| reading_at(now() + hour * hours, 1));
+    device.ingest_text(&batch(all)).await.expect(200);
+    let path = device.path("/rollups?metric=t&interval=366d&agg=sum");
+    let answer = user.get(&path).await.expect(200);
+    assert!((now() - answer.time_at("/end")).num_seconds().abs() < 30);
+    assert_eq!(
+        answer.time_at("/end") - answer.time_at("/start"),
+        TimeDelta::days(1)
+    );
+    let buckets = answer.body["data"][0]["buckets"].as_array().unwrap();
+    let count: u64 = buckets.iter().map(|it| it["count"].as_u64().unwrap()).sum();
+    assert_eq!(count, 2);
+    let end = (now() - hour * 24).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let answer = user.get(&format!("{path}&end={end}")).await.expect(200);
+    assert_eq!(answer.body["data"][0]["buckets"][0]["count"], 1);
+}
+
+#[tokio::test]
+async fn a_reading_that_arrives_late_is_in_the_next_answer() {
+    let app = App::start().await;
+    let (user, device) = with_readings(&app).await;
+    let path = device.path(&format!("/rollups?metric=t&interval=1d&agg=sum&{DAY}"));
+    let sum =
+        async || user.get(&path).await.expect(200).body["data"][0]["buckets"][0]["sum"].clone();
+    assert_eq!(sum().await, 0.5);
+    device
+        .ingest_text(&reading_at(time("2026-01-31T00:00:00Z"), 100))
+        .await
+        .expect(201);
+    assert_eq!(sum().await, 100.5);
+}
+
+#[tokio::test]
+async fn too_many_buckets_are_refused_with_the_maximum_and_a_way_out() {
+    let app = App::start().await;
+    let (user, device) = with_readings(&app).await;
+    let ask = async |end: &str| {
+        let range = format!("start=2026-01-31T00:00:00Z&end={end}");
+        let path = device.path(&format!("/rollups?metric=t&interval=1s&agg=count&{range}"));
+        user.get(&path).await
+    };
+    ask("2026-01-31T03:03:20Z").await.expect(200);
+    let answer = ask("2026-01-31T03:03:21Z").await;
+    let answer = answer
+        .problem(422, "validation_failed")
+        .blames("interval", "too_many_buckets");
+    let detail = answer.text_at("/detail");
+    assert!(
+        detail.contains("11000") || detail.contains("11,000"),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
+async fn a_question_for_rollups_is_refused_with_the_parameter_to_blame() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let device = user.device().await;
+    let turned = "start=2026-01-02T00:00:00Z&end=2026-01-01T00:00:00Z";
+    let empty = "start=2026-01-01T00:00:00Z&end=2026-01-01T00:00:00Z";
+    for (query, parameter, code) in [
+        ("interval=1h".to_owned(), "metric", "missing_parameter"),
+        ("metric=t".to_owned(), "interval", "missing_parameter"),
+        ("metric=9&interval=1h".to_owned(), "metric", "invalid_value"),
+        (
+            "metric=t&interval=1x".to_owned(),
+            "interval",
+            "invalid_value",
+        ),
+        (
+            "metric=t&interval=0h".to_owned(),
+            "interval",
+            "invalid_value",
+        ),
+        (
+            "metric=t&interval=367d".to_owned(),
+            "interval",
+            "invalid_value",
+        ),
+        (
+            "metric=t&interval=1h&agg=median".to_owned(),
+            "agg",
+            "invalid_value",
+        ),
+        (
+            "metric=t&interval=1h&agg=".to_owned(),
+            "agg",
+            "invalid_value",
+        ),
+        (
+            "metric=t&interval=1h&timezone=Europe/Berlin".to_owned(),
+            "timezone",
+            "invalid_value",
+        ),
+        (
+            format!("metric=t&interval=1h&{turned}"),
+            "start",
+            "empty_range",
+        ),
+        (
+            format!("metric=t&interval=1h&{empty}"),
+            "start",
+            "empty_range",
+        ),
+        (
+            "metric=t&interval=1h&fill=null".to_owned(),
+            "fill",
+            "unknown_parameter",
+        ),
+    ] {
+        let answer = user.get(&device.path(&format!("/rollups?{query}"))).await;
+        answer
+            .problem(422, "validation_failed")
+            .blames(parameter, code);
+    }
+}
+
+#[tokio::test]
+async fn times_at_the_edge_of_everything_are_no_failure_of_ours() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let device = user.device().await;
+    let edges = [
+        "-262143-01-01T00:00:00Z",
+        "%2B262142-12-31T23:59:59Z",
+        "0000-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ];
+    for (n, start) in edges.iter().enumerate() {
+        for question in ["/rollups?metric=t&interval=366d&", "/readings?"] {
+            let mut queries = vec![format!("start={start}"), format!("end={start}")];
+            queries.extend(
+                edges[n..]
+                    .iter()
+                    .map(|end| format!("start={start}&end={end}")),
+            );
+            for query in queries {
+                let answer = user.get(&device.path(&format!("{question}{query}"))).await;
+                assert!(
+                    [200, 422].contains(&answer.status),
+                    "{question}{query}: {}",
+                    answer.text
+                );
+            }
+        }
+    }
+}

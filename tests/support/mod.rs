@@ -1,0 +1,22 @@
+//! The harness: databases and servers of a test's own, clients by role, and faults on demand.
+
+mod answer;
+mod app;
+mod chaos;
+mod client;
+mod clock;
+mod database;
+mod document;
+mod readings;
+mod rig;
+mod server;
+
+pub(crate) use answer::Answer;
+pub(crate) use app::{AUTH_SECRET, App, Device, PASSWORD, User, fresh_email};
+pub(crate) use chaos::Proxy;
+pub(crate) use client::{Client, JSON};
+pub(crate) use clock::{ago, eventually, now, time};
+pub(crate) use database::{Database, Sql};
+pub(crate) use document::{Document, Operation};
+pub(crate) use readings::{Point, batch, points, reading, reading_at};
+pub(crate) use server::{Server, program};

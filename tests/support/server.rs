@@ -1,0 +1,112 @@
+//! The program under test, as processes.
+
+use std::fs::{File, read_to_string};
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::NamedTempFile;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+use super::rig::rig;
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const ENDED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Its first line on standard output, before the address.
+const GREETING: &str = "Readout is listening on ";
+
+/// The program with these arguments and settings, and nothing else of our environment.
+pub(crate) fn command(arguments: &[&str], settings: &[(&str, String)]) -> Command {
+    let mut command = Command::new(&rig().binary);
+    command.args(arguments).env_clear();
+    for name in ["PATH", "HOME"] {
+        command.envs(std::env::var_os(name).map(|value| (name, value)));
+    }
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
+    command.kill_on_drop(true).stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) async fn program(arguments: &[&str], settings: &[(&str, String)]) -> Output {
+    let output = command(arguments, settings).output();
+    let output = timeout(ENDED_WITHIN, output).await;
+    output.expect("the program should have ended").unwrap()
+}
+
+/// A running instance. Dropping it kills the process, and prints its log if the test has failed.
+#[derive(Debug)]
+pub(crate) struct Server {
+    url: String,
+    child: Child,
+    log: NamedTempFile,
+    // Kept open: a program that cannot write to its output is in trouble.
+    _output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Server {
+    /// Starts `readout serve` and waits until it says where it listens.
+    pub(crate) async fn start(settings: &[(&str, String)]) -> Self {
+        let log = NamedTempFile::new().unwrap();
+        let end_of_log = File::options().append(true).open(log.path()).unwrap();
+        let mut child = command(&["serve"], settings)
+            .stdout(Stdio::piped())
+            .stderr(end_of_log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", rig().binary.display()));
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = timeout(READY_WITHIN, output.next_line()).await;
+        let Ok(Ok(Some(first))) = first else {
+            panic!("the server did not start:\n{}", contents(&log))
+        };
+        let Some(url) = first.strip_prefix(GREETING) else {
+            panic!("its first line should begin with {GREETING:?}: {first:?}")
+        };
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+            child,
+            log,
+            _output: output,
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = self.child.id().expect("it should be running");
+        kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+    }
+
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let ended = timeout(ENDED_WITHIN, self.child.wait()).await;
+        ended.expect("the server should have ended").unwrap()
+    }
+
+    /// Everything that it has logged.
+    pub(crate) fn log(&self) -> String {
+        contents(&self.log)
+    }
+}
+
+fn contents(log: &NamedTempFile) -> String {
+    read_to_string(log.path()).unwrap_or_default()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.start_kill().ok();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            let tail = &lines[lines.len().saturating_sub(60)..];
+            println!("--- log of {}\n{}\n---", self.url, tail.join("\n"));
+        }
+    }
+}
