@@ -7,7 +7,7 @@ use actix_web::{
     web::{Bytes, BytesMut},
 };
 use futures_util::{StreamExt, future::LocalBoxFuture};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 use std::time::Duration;
 
@@ -121,6 +121,16 @@ fn too_large(limit: usize) -> Problem {
 
 /// Reads JSON into a valid `T`, or says which member is to blame.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if !is_object(body) {
+        // A list would do for the parser, as the members of `T` in their order; not for us.
+        serde_json::from_slice::<IgnoredAny>(body).map_err(|error| malformed(&error))?;
+        let detail = "must be a JSON object".to_owned();
+        return Err(Problem::invalid(FieldError::at_pointer(
+            String::new(),
+            "invalid_value",
+            detail,
+        )));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().is_data() {
@@ -131,6 +141,11 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     })?;
     deserializer.end().map_err(|error| malformed(&error))?;
     Ok(value)
+}
+
+/// Whether the text begins as a JSON object does.
+pub(crate) fn is_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().first() == Some(&b'{')
 }
 
 /// The body is not JSON at all; says where it stops being so.
@@ -211,6 +226,7 @@ mod tests {
                 "offline_after must be a whole number",
             ),
             ("[]", "must be a JSON object"),
+            (r#"["x"]"#, "must be a JSON object"),
             ("7", "must be a JSON object"),
         ] {
             let problem = problem::<NewDevice>(body);

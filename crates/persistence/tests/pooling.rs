@@ -1,20 +1,20 @@
 //! Entities behind a pooler in transaction mode: right through `Db`, and why not otherwise.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use domain::{
     Timestamp,
     alert_rule::NewAlertRule,
-    device::{DeviceChange, DeviceKey, NewDevice},
+    device::{DeviceChange, DeviceId, DeviceKey, NewDevice},
     page::PageLimit,
     session::{Client, RefreshToken},
 };
 use embedded::{PgBouncer, PgBouncerSettings, Postgres, Settings};
-use persistence::{Db, DbSettings, alert_rule, device, session, user};
+use persistence::{
+    Db, DbSettings, alert_rule, device,
+    session::{self, OwnerId},
+    user,
+};
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -93,65 +93,61 @@ async fn rounds(db: &Db, task: usize) {
         .unwrap();
 
     for round in 0..ROUNDS {
-        let name = format!("device {task} {round}");
-        let new: NewDevice = serde_json::from_value(
-            json!({"name": name, "metadata": {"task": task, "round": round}}),
-        )
-        .unwrap();
-        let made = device::insert(db, owner, &new, &DeviceKey::new(bits()), now())
-            .await
-            .unwrap();
-        assert_eq!(
-            device::find(db, owner, made.id).await.unwrap().as_ref(),
-            Some(&made)
-        );
-
-        let change: DeviceChange =
-            serde_json::from_value(json!({"metadata": {"more": name}})).unwrap();
-        let changed = device::update(db, owner, made.id, &change, now())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
-        let read = device::find(db, owner, made.id).await.unwrap().unwrap();
-        assert_eq!(
-            (read.name.as_str(), &read.metadata),
-            (name.as_str(), &changed.metadata)
-        );
-
-        let new: NewAlertRule = serde_json::from_str(&format!(
-            r#"{{"metric": "m{task}", "comparator": "gt", "threshold": {round}.{task:03}}}"#
-        ))
-        .unwrap();
-        let rule = alert_rule::insert(db, owner, made.id, &new, now())
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            alert_rule::find(db, owner, rule.id).await.unwrap().as_ref(),
-            Some(&rule)
-        );
-        assert_eq!(
-            rule.threshold.get().to_string(),
-            format!("{round}.{task:03}")
-        );
-        let limit = PageLimit::try_from(500).unwrap();
-        let rules = alert_rule::list(db, owner, made.id, None, limit)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(rules.items, [rule]);
-        let filter = device::DeviceFilter {
-            search: Some(name.clone()),
-            status: None,
-        };
-        let devices = device::list(db, owner, &filter, None, limit).await.unwrap();
-        assert!(devices.items.iter().any(|it| it.id == made.id));
+        let device = one_device(db, owner, task, round).await;
+        one_rule(db, owner, device, task, round).await;
         if round % 3 == 0 {
-            assert!(device::delete(db, owner, made.id, now()).await.unwrap());
-            assert_eq!(device::find(db, owner, made.id).await.unwrap(), None);
+            assert!(device::delete(db, owner, device, now()).await.unwrap());
+            assert_eq!(device::find(db, owner, device).await.unwrap(), None);
         }
     }
+}
+
+/// A device is provisioned, found, changed, and listed.
+async fn one_device(db: &Db, owner: OwnerId, task: usize, round: usize) -> DeviceId {
+    let name = format!("device {task} {round}");
+    let new = json!({"name": name, "metadata": {"task": task, "round": round}});
+    let new: NewDevice = serde_json::from_value(new).unwrap();
+    let made = device::insert(db, owner, &new, &DeviceKey::new(bits()), now())
+        .await
+        .unwrap();
+    let read = device::find(db, owner, made.id).await.unwrap();
+    assert_eq!(read.as_ref(), Some(&made));
+
+    let change: DeviceChange = serde_json::from_value(json!({"metadata": {"more": name}})).unwrap();
+    let changed = device::update(db, owner, made.id, &change, now()).await;
+    let changed = changed.unwrap().unwrap().unwrap();
+    let read = device::find(db, owner, made.id).await.unwrap();
+    assert_eq!(read.as_ref(), Some(&changed));
+
+    let filter = device::DeviceFilter {
+        search: Some(name),
+        status: None,
+    };
+    let devices = device::list(db, owner, &filter, None, limit())
+        .await
+        .unwrap();
+    assert!(devices.items.iter().any(|it| it.id == made.id));
+    made.id
+}
+
+/// A rule is armed on the device, found and listed, with every digit.
+async fn one_rule(db: &Db, owner: OwnerId, device: DeviceId, task: usize, round: usize) {
+    let threshold = format!("{round}.{task:03}");
+    let new: NewAlertRule = serde_json::from_str(&format!(
+        r#"{{"metric": "m{task}", "comparator": "gt", "threshold": {threshold}}}"#
+    ))
+    .unwrap();
+    let rule = alert_rule::insert(db, owner, device, &new, now()).await;
+    let rule = rule.unwrap().unwrap();
+    assert_eq!(rule.threshold.to_string(), threshold);
+    let read = alert_rule::find(db, owner, rule.id).await.unwrap();
+    assert_eq!(read.as_ref(), Some(&rule));
+    let rules = alert_rule::list(db, owner, device, None, limit()).await;
+    assert_eq!(rules.unwrap().unwrap().items, [rule]);
+}
+
+fn limit() -> PageLimit {
+    PageLimit::try_from(500).unwrap()
 }
 
 #[tokio::test]

@@ -1,5 +1,10 @@
 //! The command line.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "--help shows these comments as they are"
+)]
+
 use crate::settings::Settings;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;

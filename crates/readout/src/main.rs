@@ -21,7 +21,7 @@ type Failure = Box<dyn Error>;
 /// This thread runs the ingest writer and the background workers; HTTP has threads of its own.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match LocalSet::new().run_until(run(Cli::parse())).await {
+    match LocalSet::new().run_until(Box::pin(run(Cli::parse()))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("readout: {failure}");

@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use std::{
+    fmt::Write as _,
     fs::{self, OpenOptions},
     io::{ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
@@ -22,7 +23,11 @@ pub(crate) fn keep(folder: &Path) -> Result<Vec<u8>, Failure> {
     let mut bits = [0_u8; 32];
     getrandom::fill(&mut bits)
         .map_err(|error| format!("the system gives no random numbers: {error}"))?;
-    let secret: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = bits.iter().fold(String::new(), |mut hex, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     fs::create_dir_all(folder)?;
     // A half written file must never be taken for a secret.
     let half = folder.join(format!("auth_secret.{}", std::process::id()));

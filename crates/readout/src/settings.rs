@@ -1,5 +1,10 @@
 //! Every setting, with its environment variable, its default and its bounds.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "--help shows these comments as they are"
+)]
+
 use crate::Failure;
 use clap::{Args, ValueEnum, value_parser};
 use domain::duration::Duration;

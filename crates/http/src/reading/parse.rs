@@ -1,7 +1,7 @@
 //! The bodies that readings are posted in: one, an object with a list, or a bare list.
 
 use crate::{
-    body::malformed,
+    body::{is_object, malformed},
     problem::{Problem, ProblemKind},
 };
 use domain::{
@@ -93,6 +93,9 @@ fn batch(items: &[&RawValue], now: Timestamp) -> Result<Posted, Problem> {
 }
 
 fn reading(text: &str, now: Timestamp) -> Parsed {
+    if !is_object(text.as_bytes()) {
+        return Err(ReadingError::Malformed("must be a JSON object".to_owned()));
+    }
     let members: Members = serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         let (message, _) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
@@ -161,6 +164,7 @@ mod tests {
             ),
             ("7", "malformed_reading"),
             ("[]", "malformed_reading"),
+            (r#"["t", 1, null]"#, "malformed_reading"),
             (r#"{"metric": "\u0074", "value": 1}"#, "ok"),
         ];
         let body = format!("[{}]", items.map(|(item, _)| item).join(","));
