@@ -11,6 +11,7 @@ mod support;
 
 mod alert;
 mod alert_rule;
+mod architecture;
 mod chaos;
 mod cli;
 mod device;

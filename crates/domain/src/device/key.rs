@@ -1,0 +1,88 @@
+//! The key that identifies a device for life.
+
+use crate::token;
+
+const PREFIX: &str = "rdk_";
+
+/// Characters of a key that are kept in the clear, to recognise it by.
+const VISIBLE: usize = 10;
+
+/// The secret that a device authenticates with: `rdk_`, 256 random bits in base 62, a checksum.
+///
+/// It identifies the physical device: made once at provisioning and never again. Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeviceKey(String);
+
+/// The text is not a device key of this service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a device key: one begins with rdk_ and has 53 characters")]
+pub struct DeviceKeyError;
+
+impl DeviceKey {
+    /// Makes a key of 256 random bits.
+    #[must_use]
+    pub fn new(random: [u8; 32]) -> Self {
+        Self(token::write(PREFIX, random))
+    }
+
+    /// Checks form and checksum; whether a device has this key, only the database knows.
+    pub fn parse(text: &str) -> Result<Self, DeviceKeyError> {
+        if token::is_well_formed(PREFIX, text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(DeviceKeyError)
+        }
+    }
+
+    /// The key as the device keeps it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored to find the device by: SHA-256 in hex.
+    #[must_use]
+    pub fn hash(&self) -> DeviceKeyHash {
+        DeviceKeyHash(token::hash(&self.0))
+    }
+
+    /// The first ten characters, to tell keys apart by.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.0.get(..VISIBLE).unwrap_or(PREFIX)
+    }
+}
+
+impl std::fmt::Debug for DeviceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DeviceKey(…)")
+    }
+}
+
+/// SHA-256 of a device key: 64 hex digits, nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeviceKeyHash(String);
+
+impl DeviceKeyHash {
+    /// The hex digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_is_recognised_and_not_printed() {
+        let key = DeviceKey::new([7; 32]);
+        assert_eq!(DeviceKey::parse(key.reveal()), Ok(key.clone()));
+        assert!(key.reveal().starts_with(key.prefix()));
+        assert_eq!(key.hash().as_str().len(), 64);
+        assert!(!format!("{key:?}").contains(key.prefix()));
+        assert!(DeviceKey::parse("rdk_nonsense").is_err());
+        assert!(DeviceKey::parse("rdk_é").is_err());
+    }
+}

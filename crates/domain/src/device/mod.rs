@@ -1,0 +1,143 @@
+//! Devices: what they are provisioned with, and how their settings change.
+
+mod key;
+mod metadata;
+
+pub use key::{DeviceKey, DeviceKeyError, DeviceKeyHash};
+pub use metadata::{Metadata, MetadataError};
+
+use crate::{Timestamp, duration::Duration, id::id, user::DisplayName};
+use metadata::merge;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+id!(
+    /// Identifies a device.
+    DeviceId
+);
+
+/// Whether a device has been heard of lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceStatus {
+    /// Has posted a reading.
+    Online,
+    /// Has never posted a reading, or not for its `offline_after`.
+    Offline,
+}
+
+impl DeviceStatus {
+    /// The word that the API and the database use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// What a device is provisioned with.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDevice {
+    /// What to call the device.
+    pub name: DisplayName,
+    /// Free notes.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// Silence after which the device counts as offline.
+    #[serde(default = "default_offline_after")]
+    #[schema(default = "10m", pattern = "^[0-9]+[smhd]$", example = "10m")]
+    pub offline_after: Duration,
+}
+
+fn default_offline_after() -> Duration {
+    Duration::from_seconds(600).unwrap_or_else(|_| unreachable!("600 s is in range"))
+}
+
+/// A merge patch (RFC 7396) of a device: what is absent stays as it is.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceChange {
+    /// What to call the device.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = DisplayName, required = false)]
+    pub name: Option<DisplayName>,
+    /// Members to set; a member that is null is removed; `metadata: null` removes all.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Object>, required = false, example = json!({"site": "south", "old": null}))]
+    pub metadata: Option<Value>,
+    /// Silence after which the device counts as offline.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Duration, required = false, pattern = "^[0-9]+[smhd]$", example = "10m")]
+    pub offline_after: Option<Duration>,
+    /// A disabled device keeps its data, and its readings are refused with 403.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool, required = false, example = true)]
+    pub enabled: Option<bool>,
+}
+
+/// Reads a member that may be absent, but not null.
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl DeviceChange {
+    /// The device with this change made to it, or what is wrong with the merged metadata.
+    pub fn apply(self, device: &Device) -> Result<Device, MetadataError> {
+        let mut changed = device.clone();
+        if let Some(patch) = self.metadata {
+            let mut metadata = device.metadata.clone().into_value();
+            merge(&mut metadata, patch);
+            if metadata.is_null() {
+                metadata = Value::Object(Map::new());
+            }
+            changed.metadata = Metadata::try_from(metadata)?;
+        }
+        changed.name = self.name.unwrap_or(changed.name);
+        changed.offline_after = self.offline_after.unwrap_or(changed.offline_after);
+        changed.enabled = self.enabled.unwrap_or(changed.enabled);
+        Ok(changed)
+    }
+}
+
+/// A device of some owner.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Device {
+    /// Identifies the device.
+    pub id: DeviceId,
+    /// What to call it.
+    pub name: DisplayName,
+    /// First characters of its key.
+    pub key_prefix: String,
+    /// Whether it has been heard of lately.
+    pub status: DeviceStatus,
+    /// Whether its readings are taken.
+    pub enabled: bool,
+    /// When it last posted a reading, by the clock of the service.
+    pub last_seen_at: Option<Timestamp>,
+    /// Free notes.
+    pub metadata: Metadata,
+    /// Silence after which it counts as offline.
+    pub offline_after: Duration,
+    /// When it was provisioned.
+    pub created_at: Timestamp,
+    /// When its settings last changed.
+    pub updated_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_change_refuses_null_where_there_is_no_null() {
+        assert!(serde_json::from_value::<DeviceChange>(json!({"name": null})).is_err());
+        assert!(serde_json::from_value::<DeviceChange>(json!({"surprise": 1})).is_err());
+        assert!(serde_json::from_value::<DeviceChange>(json!({"metadata": null})).is_ok());
+    }
+}
