@@ -12,8 +12,7 @@ help: ## List what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: postgres ## Build and serve on http://127.0.0.1:8080, with a private PostgreSQL under ./.readout
-	$(CARGO) build --release --locked -p readout
-	exec target/release/readout serve
+	exec $(CARGO) run --release --locked -p readout -- serve
 
 test: lint build nextest postgres pgbouncer deny ## Everything that CI runs
 	target/debug/readout openapi --check openapi/openapi.json
@@ -31,8 +30,9 @@ deny: ## Check the dependencies, where cargo-deny is installed
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check bans licenses sources; \
 	else echo 'cargo-deny is not installed: only the rules in tests/api/architecture.rs are checked'; fi
 
-bench: ## Measure against other ways of doing the same, in one run
-	@echo 'There is no benchmark yet.'; exit 1
+bench: postgres pgbouncer ## Measure against other ways of doing the same, in one run
+	$(CARGO) build --release --locked -p readout -p tests --bins
+	target/release/bench
 
 openapi: ## Write openapi/openapi.json from the code
 	$(CARGO) run --quiet --locked -p readout -- openapi > openapi/openapi.json.new

@@ -202,15 +202,15 @@ async fn another_condition_ends_the_open_alert_and_judging_begins_anew() {
     user.patch(&rule, &json!({"threshold": 50}))
         .await
         .expect(200);
-    // Older than the last reading, yet the first that the new condition sees.
-    device
-        .ingest_text(&reading_at(ago(90), 51))
-        .await
-        .expect(201);
+    // The new condition judges what is measured from now on, and not what arrives late.
+    for at in [ago(90), ago(1)] {
+        device.ingest_text(&reading_at(at, 51)).await.expect(201);
+    }
     let path = format!("/alerts?device_id={}&status=firing", device.id);
     let open = user.get(&path).await.expect(200);
     assert_eq!(open.data().len(), 1);
     assert_eq!(open.body["data"][0]["threshold"], 50);
+    assert!(open.time_at("/data/0/triggered_at") > ago(10));
     assert_eq!(open.body["data"][0]["rule_version"], 2);
 }
 

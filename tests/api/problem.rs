@@ -261,3 +261,13 @@ async fn a_failure_tells_nothing_of_the_inside() {
         "the cause should be in the log, with the id of the request"
     );
 }
+
+#[tokio::test]
+async fn a_page_of_the_documentation_that_is_not_there_is_not_found() {
+    let app = App::start().await;
+    let anonymous = app.anonymous().at_root();
+    anonymous
+        .get("/docs/nothing.js")
+        .await
+        .problem(404, "not_found");
+}

@@ -1,7 +1,7 @@
 //! Instants that a question may name.
 
 use crate::Timestamp;
-use chrono::{Datelike, SubsecRound};
+use chrono::Datelike;
 use serde::{Deserialize, Serialize};
 
 /// An instant from the year 1 to the year 9999, which every layer below can compute with.
@@ -30,11 +30,18 @@ impl TryFrom<Timestamp> for Instant {
 
     fn try_from(at: Timestamp) -> Result<Self, Self::Error> {
         if (1..=9999).contains(&at.year()) {
-            Ok(Self(at.trunc_subsecs(6)))
+            Ok(Self(whole_micros(at)))
         } else {
             Err(InstantError)
         }
     }
+}
+
+/// The instant in whole microseconds since 1970, as `PostgreSQL` counts them.
+///
+/// A leap second (`23:59:60`) has no number of its own there: it is the first second after it.
+pub(crate) fn whole_micros(at: Timestamp) -> Timestamp {
+    Timestamp::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
 }
 
 impl From<Instant> for Timestamp {
@@ -46,6 +53,13 @@ impl From<Instant> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_leap_second_is_the_second_after_it() {
+        let leap: Timestamp = "2016-12-31T23:59:60.5Z".parse().unwrap();
+        let after: Timestamp = "2017-01-01T00:00:00.5Z".parse().unwrap();
+        assert_eq!(whole_micros(leap), after);
+    }
 
     #[test]
     fn only_four_digit_years_are_taken() {

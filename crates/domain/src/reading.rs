@@ -1,11 +1,14 @@
 //! Readings: a metric, an exact value, and the time of measurement.
 
-use crate::{Timestamp, decimal::DecimalError, decimal::ExactDecimal};
-use chrono::{DateTime, SubsecRound, TimeDelta, TimeZone, Utc};
+use crate::{Timestamp, decimal::DecimalError, decimal::ExactDecimal, instant::whole_micros};
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Most readings that one request may carry.
 pub const MAX_BATCH: usize = 10_000;
+
+/// Most metrics that one device may have.
+pub const MAX_METRICS: usize = 1_000;
 
 /// How far ahead of the service's clock a device's clock may be.
 pub const MAX_AHEAD: TimeDelta = TimeDelta::minutes(10);
@@ -102,6 +105,9 @@ pub enum ReadingError {
     /// The time is too far ahead of the service's clock.
     #[error("recorded_at is more than 10 minutes in the future")]
     InFuture,
+    /// The device has as many metrics as it may have, and this would be another.
+    #[error("the device has {MAX_METRICS} metrics, which is as many as it may have")]
+    TooManyMetrics,
     /// The same metric and time is stored with another value, which stays.
     #[error("a reading of this metric at this time is stored with another value")]
     Conflict,
@@ -119,6 +125,7 @@ impl ReadingError {
             Self::Time => "invalid_recorded_at",
             Self::TooOld => "recorded_at_too_old",
             Self::InFuture => "recorded_at_in_future",
+            Self::TooManyMetrics => "too_many_metrics",
             Self::Conflict => "conflict",
         }
     }
@@ -129,7 +136,7 @@ impl ReadingError {
         match self {
             Self::Malformed(_) => None,
             Self::Missing(field) => Some(field),
-            Self::Metric(_) => Some("metric"),
+            Self::Metric(_) | Self::TooManyMetrics => Some("metric"),
             Self::Value(_) | Self::Conflict => Some("value"),
             Self::Time | Self::TooOld | Self::InFuture => Some("recorded_at"),
         }
@@ -149,7 +156,7 @@ impl Reading {
         let value = ExactDecimal::parse(raw.value.ok_or(ReadingError::Missing("value"))?)?;
         let recorded_at = match raw.recorded_at {
             Some(text) => parse_time(text, now)?,
-            None => now.trunc_subsecs(6),
+            None => whole_micros(now),
         };
         Ok(Self {
             metric,
@@ -161,7 +168,7 @@ impl Reading {
 
 fn parse_time(text: &str, now: Timestamp) -> Result<Timestamp, ReadingError> {
     let time = DateTime::parse_from_rfc3339(text).map_err(|_| ReadingError::Time)?;
-    let time = time.to_utc().trunc_subsecs(6);
+    let time = whole_micros(time.to_utc());
     if time < earliest() {
         return Err(ReadingError::TooOld);
     }

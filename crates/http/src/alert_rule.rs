@@ -151,7 +151,7 @@ async fn alert_rule_show(
 #[utoipa::path(
     tag = "alert rules",
     params(("id" = AlertRuleId, Path)),
-    request_body = AlertRuleChange,
+    request_body(content((AlertRuleChange = "application/json"), (AlertRuleChange = "application/merge-patch+json"))),
     responses((status = OK, body = AlertRuleView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
 )]
 #[patch("/alert-rules/{id}")]

@@ -47,7 +47,7 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let body = read(&request, payload, JSON_LIMIT).await?;
-            if body.is_empty() {
+            if body.is_empty() || body.trim_ascii() == b"null" {
                 return Ok(Self(T::default()));
             }
             require_json(&request)?;

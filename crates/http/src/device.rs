@@ -192,7 +192,7 @@ async fn device_show(
 #[utoipa::path(
     tag = "devices",
     params(("id" = DeviceId, Path)),
-    request_body = DeviceChange,
+    request_body(content((DeviceChange = "application/json"), (DeviceChange = "application/merge-patch+json"))),
     responses((status = OK, body = DeviceView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
 )]
 #[patch("/devices/{id}")]

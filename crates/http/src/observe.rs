@@ -84,7 +84,7 @@ pub(crate) async fn observe(
 impl Asked {
     /// Gives every failure the form of a problem, adds the identifier, and takes note.
     fn finish(&self, response: HttpResponse, route: &str) -> HttpResponse {
-        let mut response = match problem(&response, &self.path) {
+        let mut response = match problem(&response, &self.method, &self.path) {
             Some(problem) => {
                 log_cause(&problem);
                 problem.respond(&self.path, &self.id)
@@ -163,7 +163,7 @@ fn caller_kind(request: &ServiceRequest) -> &'static str {
 }
 
 /// The problem that a failure is, whoever found it.
-fn problem(response: &HttpResponse, path: &str) -> Option<Problem> {
+fn problem(response: &HttpResponse, method: &Method, path: &str) -> Option<Problem> {
     if let Some(found) = response
         .error()
         .and_then(|error| error.as_error::<Problem>())
@@ -176,15 +176,17 @@ fn problem(response: &HttpResponse, path: &str) -> Option<Problem> {
         .get(CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(PROBLEM_JSON.as_bytes()));
     let failed = status.is_client_error() || status.is_server_error();
-    (failed && !is_problem).then(|| foreign(status, path))
+    (failed && !is_problem).then(|| foreign(status, method, path))
 }
 
 /// A failure that the framework found before any handler of ours.
-fn foreign(status: StatusCode, path: &str) -> Problem {
+fn foreign(status: StatusCode, method: &Method, path: &str) -> Problem {
     match status {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => match allowed_methods(path) {
-            Some(methods) => Problem::new(ProblemKind::MethodNotAllowed).allowing(methods),
-            None => Problem::new(ProblemKind::NotFound),
+            Some(methods) if !methods.split(", ").any(|it| it == method.as_str()) => {
+                Problem::new(ProblemKind::MethodNotAllowed).allowing(methods)
+            }
+            Some(_) | None => Problem::new(ProblemKind::NotFound),
         },
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(ProblemKind::PayloadTooLarge),
         StatusCode::REQUEST_TIMEOUT => Problem::new(ProblemKind::RequestTimeout),
@@ -199,6 +201,11 @@ fn log_cause(problem: &Problem) {
     if let Some(cause) = problem.cause() {
         let causes = std::iter::successors(cause.source(), |cause| cause.source());
         let causes: Vec<String> = causes.map(ToString::to_string).collect();
-        tracing::error!(code = problem.kind().code(), error = %cause, ?causes, "request failed");
+        let code = problem.kind().code();
+        if problem.kind().status().is_server_error() {
+            tracing::error!(code, error = %cause, ?causes, "request failed");
+        } else {
+            tracing::debug!(code, error = %cause, ?causes, "request refused");
+        }
     }
 }

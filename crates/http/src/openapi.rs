@@ -3,14 +3,16 @@
 use crate::{
     alert, alert_rule, device, health,
     problem::{FieldError, ProblemView, documented_responses},
-    reading, rollup, session, user,
+    reading,
+    reading::RejectedBatchView,
+    rollup, session, user,
 };
 use actix_web::{App, dev::ResourceDef};
 use std::sync::LazyLock;
 use utoipa::{
     OpenApi, PartialSchema, ToSchema,
     openapi::{
-        OpenApi as Document,
+        OpenApi as Document, RefOr, Schema,
         path::PathItem,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
@@ -75,8 +77,15 @@ pub fn document() -> Document {
     for (name, schema) in [
         (ProblemView::name(), ProblemView::schema()),
         (FieldError::name(), FieldError::schema()),
+        (RejectedBatchView::name(), RejectedBatchView::schema()),
     ] {
         components.schemas.insert(name.into_owned(), schema);
+    }
+    for name in ["ExactDecimal", "WideDecimal"] {
+        // A client that takes them for binary floats loses the digits that we keep.
+        if let Some(RefOr::T(Schema::Object(number))) = components.schemas.get_mut(name) {
+            number.format = None;
+        }
     }
     let problems = documented_responses();
     components

@@ -154,7 +154,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 ///
 /// Computed from the stored readings at the moment of asking, so never stale. Windows of a day and
 /// more begin at midnight in UTC; windows are counted from 2000-01-01. Empty windows are left out,
-/// and at most 11,000 are answered for each metric.
+/// and at most 11,000 are answered in all.
 #[utoipa::path(
     tag = "rollups",
     params(("id" = DeviceId, Path), RollupParameters),

@@ -128,7 +128,9 @@ pub async fn insert(
             updated_at: Set(now),
             deleted_at: Set(None),
         };
-        AlertRule::try_from(rule.insert(tx).await?).map(Some)
+        let rule = AlertRule::try_from(rule.insert(tx).await?)?;
+        begin_judging(tx, rule.id).await?;
+        Ok(Some(rule))
     })
     .await
 }
@@ -193,7 +195,7 @@ pub async fn update(
         let before = AlertRule::try_from(row.clone())?;
         let (after, effect) = change.clone().apply(&before, now);
         if after == before {
-            return Ok(Some(after));
+            return Ok(Some(before));
         }
         let mut row = row.into_active_model();
         row.name = Set(after.name);
@@ -205,10 +207,16 @@ pub async fn update(
         row.version = Set(after.version);
         row.updated_at = Set(after.updated_at);
         let rule = row.update(tx).await?;
-        match effect {
-            EditEffect::None => {}
-            EditEffect::ConditionChanged => stop(tx, id, ResolvedReason::RuleChanged, now).await?,
-            EditEffect::Disabled => stop(tx, id, ResolvedReason::RuleDisabled, now).await?,
+        let reason = match effect {
+            EditEffect::None => None,
+            EditEffect::ConditionChanged => Some(ResolvedReason::RuleChanged),
+            EditEffect::Disabled => Some(ResolvedReason::RuleDisabled),
+        };
+        if let Some(reason) = reason {
+            alert::end_open(tx, alert::Of::Rule(id), reason, now).await?;
+        }
+        if reason.is_some() || after.enabled != before.enabled {
+            begin_judging(tx, id).await?;
         }
         rule.try_into().map(Some)
     })
@@ -230,7 +238,7 @@ pub async fn delete(
         row.deleted_at = Set(Some(now));
         row.enabled = Set(false);
         row.update(tx).await?;
-        stop(tx, id, ResolvedReason::RuleDeleted, now).await?;
+        alert::end_open(tx, alert::Of::Rule(id), ResolvedReason::RuleDeleted, now).await?;
         Ok(true)
     })
     .await
@@ -246,14 +254,23 @@ async fn lock(tx: &Tx, owner: OwnerId, id: AlertRuleId) -> Result<Option<row::Mo
     Ok(rule(()).await?)
 }
 
-/// Ends the open alert of a rule and forgets how far it had judged.
-async fn stop(
-    tx: &Tx,
-    id: AlertRuleId,
-    reason: ResolvedReason,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    alert::end_open(tx, alert::Of::Rule(id), reason, now).await?;
+/// Makes a rule judge what is measured after the newest reading that is stored now.
+///
+/// Whether it is new, has another condition, or is armed again: a reading that arrives late tells of
+/// a time before, and the past is not rewritten.
+async fn begin_judging(tx: &Tx, id: AlertRuleId) -> Result<(), StoreError> {
     let forget = sqlx::query("delete from alert_states where rule_id = $1");
-    tx.execute(forget.bind(id.0)).await.map(|_| ())
+    tx.execute(forget.bind(id.0)).await?;
+    let begin = sqlx::query(
+        "insert into alert_states (rule_id, device_id, evaluated_until)
+         select rule.id, rule.device_id, newest.recorded_at
+         from alert_rules as rule
+         join series on series.device_id = rule.device_id and series.metric = rule.metric
+         cross join lateral (
+             select recorded_at from samples where series_id = series.id
+             order by recorded_at desc limit 1
+         ) as newest
+         where rule.id = $1",
+    );
+    tx.execute(begin.bind(id.0)).await.map(|_| ())
 }

@@ -55,6 +55,11 @@ impl StoreError {
         }
     }
 
+    /// Something changed between two looks at it.
+    pub(crate) fn came_between() -> Self {
+        Self::Contended(DbErr::Custom("another transaction came between".to_owned()))
+    }
+
     /// Whether the whole transaction may be tried again with hope.
     pub(crate) fn is_retryable(&self) -> bool {
         matches!(self, Self::Contended(_))
@@ -128,6 +133,9 @@ fn from_sqlstate(error: DbErr, state: &str, constraint: Option<String>) -> Store
             _ => Constraint::Other(constraint.unwrap_or_default()),
         }),
         "40001" | "40P01" | "55P03" => StoreError::Contended(error),
+        // A row that belongs to a partition which was made while its insert waited: not a fault of
+        // the row. A check that someone wrote has a name.
+        "23514" if constraint.is_none() => StoreError::Contended(error),
         "57014" => StoreError::Timeout(error),
         // Read-only after a failover; server going away, starting or out of memory; and PgBouncer,
         // which reports all its troubles as 08P01.

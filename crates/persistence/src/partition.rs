@@ -48,14 +48,18 @@ impl Month {
 
 /// Makes the partitions of the current and the coming months, and of those months whose samples
 /// are in the default partition. Any number of instances may do so at once.
-pub async fn ensure_ahead(db: &Db, now: Timestamp) -> Result<(), StoreError> {
+///
+/// Answers whether there may be more samples to move.
+pub async fn ensure_ahead(db: &Db, now: Timestamp) -> Result<bool, StoreError> {
     let mut months: Vec<Month> = (0..=MONTHS_AHEAD).map(|n| Month::of(now).plus(n)).collect();
-    months.extend(strays(db).await?);
+    let strays = strays(db).await?;
+    let more = !strays.is_empty();
+    months.extend(strays);
     for month in months {
         db.transaction("partition.ensure", async |tx| ensure(tx, month).await)
             .await?;
     }
-    Ok(())
+    Ok(more)
 }
 
 async fn strays(db: &Db) -> Result<Vec<Month>, StoreError> {
@@ -91,31 +95,56 @@ async fn ensure(tx: &Tx, month: Month) -> Result<(), StoreError> {
         return Ok(());
     }
     let (start, end) = (month.start(), month.plus(1).start());
-    for sql in [
-        "set local lock_timeout = '300ms'".to_owned(),
-        // In the order in which an insert takes them; nobody may add to the month meanwhile.
-        "lock table only samples in share update exclusive mode".to_owned(),
-        "lock table samples_default in access exclusive mode".to_owned(),
-        format!("create table {name} (like samples including defaults including constraints)"),
-        format!(
-            "with moved as (
-                 delete from samples_default where recorded_at >= {start} and recorded_at < {end} returning *
-             ) insert into {name} select * from moved"
-        ),
-        format!("alter table samples attach partition {name} for values from ({start}) to ({end})"),
-    ] {
-        tx.execute(sqlx::query(AssertSqlSafe(sql))).await?;
+    let range = format!("recorded_at >= {start} and recorded_at < {end}");
+    // A query that is planned before samples move and runs after would look for them where they were.
+    // So where there are any, nobody may even plan: the parent is locked whole.
+    let mode = if holds_samples(tx, &range).await? {
+        "access exclusive"
+    } else {
+        "share update exclusive"
+    };
+    run(tx, "set local lock_timeout = '300ms'").await?;
+    // In the order in which an insert takes them; nobody may add to the month meanwhile.
+    run(tx, format!("lock table only samples in {mode} mode")).await?;
+    run(tx, "lock table samples_default in access exclusive mode").await?;
+    if mode != "access exclusive" && holds_samples(tx, &range).await? {
+        return Err(StoreError::came_between());
     }
+    run(
+        tx,
+        format!("create table {name} (like samples including defaults including constraints)"),
+    )
+    .await?;
+    run(
+        tx,
+        format!("insert into {name} select * from samples_default where {range}"),
+    )
+    .await?;
+    run(tx, format!("delete from samples_default where {range}")).await?;
+    run(
+        tx,
+        format!("alter table samples attach partition {name} for values from ({start}) to ({end})"),
+    )
+    .await?;
     tracing::info!(partition = name, "partition made");
     Ok(())
 }
 
+async fn run(tx: &Tx, sql: impl Into<String>) -> Result<(), StoreError> {
+    tx.execute(sqlx::query(AssertSqlSafe(sql.into())))
+        .await
+        .map(|_| ())
+}
+
+/// Whether the default partition holds samples of a month.
+async fn holds_samples(tx: &Tx, range: &str) -> Result<bool, StoreError> {
+    let sql = format!("select exists (select from samples_default where {range})");
+    tx.fetch_bool(sqlx::query(AssertSqlSafe(sql))).await
+}
+
 async fn exists(tx: &Tx, table: &str) -> Result<bool, StoreError> {
     let statement = sqlx::query("select to_regclass($1) is not null").bind(table);
-    match tx.fetch_optional(statement).await? {
-        Some(row) => Ok(row.try_get(0)?),
-        None => Ok(false),
-    }
+    tx.fetch_bool(statement).await
 }
 
 #[cfg(test)]

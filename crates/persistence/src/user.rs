@@ -29,7 +29,16 @@ pub(crate) mod row {
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
+    pub enum Relation {
+        #[sea_orm(has_many = "super::account::Entity")]
+        Account,
+    }
+
+    impl Related<super::account::Entity> for Entity {
+        fn to() -> RelationDef {
+            Relation::Account.def()
+        }
+    }
 
     impl ActiveModelBehavior for ActiveModel {}
 }
@@ -51,7 +60,20 @@ mod account {
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub(super) enum Relation {}
+    pub(super) enum Relation {
+        #[sea_orm(
+            belongs_to = "super::row::Entity",
+            from = "Column::UserId",
+            to = "super::row::Column::Id"
+        )]
+        User,
+    }
+
+    impl Related<super::row::Entity> for Entity {
+        fn to() -> RelationDef {
+            Relation::User.def()
+        }
+    }
 
     impl ActiveModelBehavior for ActiveModel {}
 }
@@ -121,24 +143,21 @@ pub async fn insert(
 }
 
 /// The user with this address, and the hash of the password.
+///
+/// One query, whether there is such a user or not, so that time does not tell.
 pub async fn find_by_email(db: &Db, email: &Email) -> Result<Option<(User, String)>, StoreError> {
     db.transaction("user.find_by_email", async |tx| {
-        let Some(user) = row::Entity::find()
+        let found = row::Entity::find()
+            .find_also_related(account::Entity)
             .filter(row::Column::Email.eq(email.as_str()))
-            .one(tx)
-            .await?
-        else {
-            return Ok(None);
-        };
-        let account = account::Entity::find()
-            .filter(account::Column::UserId.eq(user.id))
             .filter(account::Column::ProviderId.eq(CREDENTIAL))
             .one(tx)
             .await?;
-        let Some(hash) = account.and_then(|account| account.password_hash) else {
+        let Some((user, Some(account))) = found else {
             return Ok(None);
         };
-        Ok(Some((user.try_into()?, hash)))
+        let user = User::try_from(user)?;
+        Ok(account.password_hash.map(|hash| (user, hash)))
     })
     .await
 }

@@ -8,6 +8,7 @@ mod openapi;
 mod secret;
 mod serve;
 mod settings;
+mod signals;
 mod workers;
 
 use clap::Parser;

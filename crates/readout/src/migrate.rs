@@ -1,12 +1,14 @@
 //! `readout migrate`: the schema, over a direct connection where there is one.
 
-use crate::{Failure, cli::MigrateAction, database, logging, settings::Settings};
+use crate::{Failure, cli::MigrateAction, database, logging, settings::Settings, signals::Signals};
 
 pub(crate) async fn run(action: MigrateAction, settings: &Settings) -> Result<(), Failure> {
     logging::start(settings)?;
     if let Some(url) = settings.migration_url()? {
         return act(action, url).await;
     }
+    // A private server is never left running: a signal waits until it has stopped.
+    let _signals = Signals::listen()?;
     let postgres = database::start_private(settings).await?;
     let outcome = act(action, &postgres.url()).await;
     postgres.stop().await?;

@@ -4,7 +4,7 @@ use crate::Failure;
 use std::{
     fmt::Write as _,
     fs::{self, OpenOptions},
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
@@ -13,13 +13,24 @@ use std::{
 pub(crate) fn keep(folder: &Path) -> Result<Vec<u8>, Failure> {
     let path = folder.join("auth_secret");
     match fs::read(&path) {
-        Ok(secret) if secret.len() >= 32 => return Ok(secret),
-        Ok(_) => {
-            return Err(format!("{} is too short for a secret: delete it", path.display()).into());
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(format!("{} cannot be read: {error}", path.display()).into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => make(&path)?,
+        Err(error) => return Err(unreadable(&path, &error)),
+        Ok(_) => {}
     }
+    // Read again, since another process may have been the one that made it.
+    let secret = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+    if secret.len() < 32 {
+        return Err(format!("{} is too short for a secret: delete it", path.display()).into());
+    }
+    Ok(secret)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    format!("{} cannot be read: {error}", path.display()).into()
+}
+
+/// Puts a new secret in its place whole, unless there is one by then.
+fn make(path: &Path) -> Result<(), Failure> {
     let mut bits = [0_u8; 32];
     getrandom::fill(&mut bits)
         .map_err(|error| format!("the system gives no random numbers: {error}"))?;
@@ -28,9 +39,9 @@ pub(crate) fn keep(folder: &Path) -> Result<Vec<u8>, Failure> {
         let _ = write!(hex, "{byte:02x}");
         hex
     });
-    fs::create_dir_all(folder)?;
-    // A half written file must never be taken for a secret.
-    let half = folder.join(format!("auth_secret.{}", std::process::id()));
+    let half = path.with_extension(format!("{}.new", std::process::id()));
+    // What a process of the same number left behind when it was killed.
+    let _ = fs::remove_file(&half);
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -38,8 +49,12 @@ pub(crate) fn keep(folder: &Path) -> Result<Vec<u8>, Failure> {
         .open(&half)?;
     file.write_all(secret.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&half, &path)?;
-    Ok(secret.into_bytes())
+    let linked = fs::hard_link(&half, path);
+    fs::remove_file(&half)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 #[cfg(test)]

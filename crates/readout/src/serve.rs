@@ -1,22 +1,23 @@
 //! `readout serve`: start everything, serve, and stop it in the right order.
 
-use crate::{Failure, database::Database, logging, settings::Settings, workers::Workers};
+use crate::{
+    Failure, database::Database, logging, settings::Settings, signals::Signals, workers::Workers,
+};
 use http::{AppState, AuthSettings, Bound};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use persistence::{
     Db,
     ingest::{Ingest, IngestSettings},
 };
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    task::{JoinHandle, spawn_local},
-};
+use tokio::task::{JoinHandle, spawn_local};
 
 pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
     logging::start(&settings)?;
     let metrics = start_metrics()?;
+    // Before anything is started: a signal that comes meanwhile stops it in order, afterwards.
+    let signals = Signals::listen()?;
     let database = Database::open(&settings).await?;
-    let outcome = serve(&settings, &database, metrics).await;
+    let outcome = serve(&settings, &database, metrics, signals).await;
     if let Some(postgres) = database.embedded {
         postgres.stop().await?;
     }
@@ -27,6 +28,7 @@ async fn serve(
     settings: &Settings,
     database: &Database,
     metrics: PrometheusHandle,
+    signals: Signals,
 ) -> Result<(), Failure> {
     let db = Db::new(&database.settings);
     let (ingest, writer) = Ingest::new(
@@ -40,7 +42,13 @@ async fn serve(
         secret: database.auth_secret.clone(),
         hashing_threads: settings.password_threads.into(),
     };
-    let state = AppState::new(db.clone(), ingest, &auth, metrics, migration::names())?;
+    let state = AppState::new(
+        db.clone(),
+        ingest,
+        &auth,
+        metrics.clone(),
+        migration::names(),
+    )?;
     let bound = http::bind(
         &state,
         settings.listen_addr,
@@ -53,9 +61,9 @@ async fn serve(
         )
     })?;
     let writer = spawn_local(writer);
-    let workers = Workers::start(&db);
+    let workers = Workers::start(&db, metrics);
     announce(&bound, database);
-    until_stopped(bound, state, writer, workers).await?;
+    until_stopped(bound, state, writer, workers, signals).await?;
     db.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -69,14 +77,12 @@ async fn until_stopped(
     state: AppState,
     mut writer: JoinHandle<()>,
     mut workers: Workers,
+    mut signals: Signals,
 ) -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let Bound { handle, server, .. } = bound;
     let mut server = spawn_local(server);
     let failure: Option<Failure> = tokio::select! {
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
+        () = signals.next() => None,
         _ = &mut server => Some("the HTTP server ended by itself".into()),
         _ = &mut writer => Some("the ingest writer ended by itself".into()),
         () = workers.died() => Some("a background worker ended by itself".into()),

@@ -1,6 +1,7 @@
 //! Work that goes on in the background, each kind at its own pace.
 
 use http::Clock;
+use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{Db, StoreError, device, partition, session};
 use std::time::Duration;
 use tokio::{sync::watch, task::JoinSet};
@@ -17,6 +18,9 @@ const PURGE_EVERY: Duration = Duration::from_secs(5);
 /// The pause between two steps of removing one, so that requests get their turn.
 const PURGE_PAUSE: Duration = Duration::from_millis(50);
 
+/// How often figures are gathered into their buckets.
+const METRICS_EVERY: Duration = Duration::from_secs(5);
+
 /// How soon a kind of work that failed is tried again.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -29,7 +33,7 @@ pub(crate) struct Workers {
 
 impl Workers {
     /// Starts them all.
-    pub(crate) fn start(db: &Db) -> Self {
+    pub(crate) fn start(db: &Db, metrics: PrometheusHandle) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let clock = Clock;
@@ -37,9 +41,8 @@ impl Workers {
 
         let (own, stopping) = each(db);
         tasks.spawn_local(repeat("partition", stopping, async move || {
-            partition::ensure_ahead(&own, clock.now())
-                .await
-                .map(|()| PARTITION_EVERY)
+            let more = partition::ensure_ahead(&own, clock.now()).await?;
+            Ok(if more { PURGE_EVERY } else { PARTITION_EVERY })
         }));
         let (own, stopping) = each(db);
         tasks.spawn_local(repeat("session", stopping, async move || {
@@ -54,6 +57,12 @@ impl Workers {
         tasks.spawn_local(repeat("purge", stopping, async move || {
             let more = device::purge(&own).await?;
             Ok(if more { PURGE_PAUSE } else { PURGE_EVERY })
+        }));
+        let stopping = stopped.clone();
+        tasks.spawn_local(repeat("metrics", stopping, async move || {
+            // Without it what is recorded piles up until someone asks for it.
+            metrics.run_upkeep();
+            Ok(METRICS_EVERY)
         }));
         Self { stop, tasks }
     }

@@ -1,6 +1,7 @@
 //! `/alerts`: when they fire, when they resolve, and what people do with them.
 
 mod hand;
+mod late;
 mod list;
 mod parallel;
 

@@ -253,3 +253,18 @@ async fn a_deleted_device_is_gone_for_everyone_at_once() {
         .await;
     assert_eq!(visible, "0");
 }
+
+#[tokio::test]
+async fn metadata_that_the_database_writes_longer_is_read_back() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let numbers = vec!["1e16"; 600].join(",");
+    let body = format!(r#"{{"name": "Kettle", "metadata": {{"a": [{numbers}]}}}}"#);
+    let made = user.post_text("/devices", &body).await.expect(201);
+    let path = format!("/devices/{}", made.text_at("/id"));
+    let read = user.get(&path).await.expect(200);
+    assert_eq!(read.body["metadata"]["a"].as_array().unwrap().len(), 600);
+    user.patch(&path, &json!({"name": "Teapot"}))
+        .await
+        .expect(200);
+}

@@ -1,6 +1,7 @@
 //! Readings: how they come in, one by one, many at once and from everywhere, and how they are read.
 
 mod batch;
+mod bounds;
 mod digits;
 mod list;
 mod parallel;

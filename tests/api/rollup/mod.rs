@@ -274,3 +274,19 @@ async fn times_at_the_edge_of_everything_are_no_failure_of_ours() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_maximum_of_buckets_holds_over_all_metrics() {
+    let app = App::start().await;
+    let (user, device) = with_readings(&app).await;
+    // 1,440 minutes for each of eight metrics are 11,520.
+    let metrics = |n: usize| (0..n).map(|n| format!("metric=m{n}&")).collect::<String>();
+    let path = |n| device.path(&format!("/rollups?{}interval=1m&{DAY}", metrics(n)));
+    user.get(&path(7)).await.expect(200);
+    let refused = user.get(&path(8)).await.problem(422, "validation_failed");
+    assert!(
+        refused.text.contains("11000") && refused.text.contains("5m"),
+        "{}",
+        refused.text
+    );
+}

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
-/// Free notes on a device: a JSON object of at most 4 KiB and eight levels.
+/// Free notes on a device: a JSON object of at most 4 KiB and eight levels. Its numbers are those of
+/// JavaScript, unlike those of readings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, utoipa::ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = Object, example = json!({"site": "north"}))]
@@ -15,6 +16,15 @@ pub struct Metadata(Map<String, Value>);
 pub struct MetadataError;
 
 impl Metadata {
+    /// Takes what was stored. The database writes some numbers with more digits than they came with,
+    /// so what was small enough once is not measured again.
+    pub fn from_stored(value: Value) -> Result<Self, MetadataError> {
+        if let Value::Object(map) = value {
+            return Ok(Self(map));
+        }
+        Err(MetadataError)
+    }
+
     /// The object as a JSON value.
     #[must_use]
     pub fn into_value(self) -> Value {

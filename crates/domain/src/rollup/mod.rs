@@ -109,10 +109,10 @@ pub enum RollupError {
     EmptyRange,
     /// The answer would be too long.
     #[error(
-        "{buckets} buckets are more than the maximum of {MAX_BUCKETS}: take a longer interval, such as {suggestion}, or a shorter range"
+        "{buckets} buckets are more than the maximum of {MAX_BUCKETS}: take a longer interval, such as {suggestion}, a shorter range, or fewer metrics"
     )]
     TooManyBuckets {
-        /// How many there would be for each metric.
+        /// How many there could be, over all metrics.
         buckets: i64,
         /// An interval that fits.
         suggestion: String,
@@ -125,7 +125,7 @@ impl RollupQuery {
         if self.start >= self.end {
             return Err(RollupError::EmptyRange);
         }
-        let buckets = self.interval.buckets_between(self.start, self.end);
+        let buckets = self.buckets(self.interval);
         if buckets > MAX_BUCKETS {
             return Err(RollupError::TooManyBuckets {
                 buckets,
@@ -135,6 +135,14 @@ impl RollupQuery {
         Ok(self)
     }
 
+    /// How many buckets an answer could have, over all metrics.
+    fn buckets(&self, interval: Interval) -> i64 {
+        let metrics = i64::try_from(self.metrics.len()).unwrap_or(i64::MAX);
+        interval
+            .buckets_between(self.start, self.end)
+            .saturating_mul(metrics)
+    }
+
     /// The shortest of the usual intervals that keeps the range within bounds.
     fn suggestion(&self) -> String {
         [
@@ -142,7 +150,7 @@ impl RollupQuery {
         ]
         .into_iter()
         .filter_map(|text| Interval::parse(text).ok())
-        .find(|interval| interval.buckets_between(self.start, self.end) <= MAX_BUCKETS)
+        .find(|interval| self.buckets(*interval) <= MAX_BUCKETS)
         .map_or_else(|| "366d".to_owned(), String::from)
     }
 }

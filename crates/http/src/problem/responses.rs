@@ -1,10 +1,14 @@
 //! Problems in the OpenAPI document, in groups that operations share.
 
 use super::{PROBLEM_JSON, ProblemKind, ProblemView};
+use crate::reading::RejectedBatchView;
 use std::collections::BTreeMap;
 use utoipa::{
     IntoResponses, ToSchema,
-    openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, header::HeaderBuilder},
+    openapi::{
+        ContentBuilder, OneOfBuilder, Ref, RefOr, Response, ResponseBuilder, Schema,
+        header::HeaderBuilder,
+    },
 };
 
 macro_rules! groups {
@@ -87,8 +91,15 @@ fn response(kinds: &[ProblemKind]) -> Response {
         .map(|kind| format!("`{}`", kind.code()))
         .collect();
     let titles: Vec<_> = kinds.iter().map(|kind| kind.title()).collect();
-    let mut content =
-        ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemView::name())));
+    let problem = Ref::from_schema_name(ProblemView::name());
+    let schema: RefOr<Schema> = if kinds.contains(&ProblemKind::NoUsableReading) {
+        let batch = Ref::from_schema_name(RejectedBatchView::name());
+        let either = OneOfBuilder::new().item(problem).item(batch);
+        Schema::OneOf(either.build()).into()
+    } else {
+        problem.into()
+    };
+    let mut content = ContentBuilder::new().schema(Some(schema));
     if let Some(kind) = kinds.first() {
         content = content.example(Some(example(*kind)));
     }

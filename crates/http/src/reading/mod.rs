@@ -5,6 +5,7 @@ mod parse;
 mod receipt;
 mod show;
 
+pub(crate) use receipt::RejectedBatchView;
 pub(crate) use show::require_metrics;
 
 use chrono::{DateTime, Utc};

@@ -1,7 +1,7 @@
 //! What a device is told of each reading that it posted.
 
 use super::ReadingView;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind, ProblemView};
 use actix_web::HttpResponse;
 use domain::reading::{Outcome, Reading, ReadingError};
 use serde::Serialize;
@@ -56,6 +56,17 @@ struct ItemError {
     detail: String,
     /// Whether the very same reading may be taken later.
     retryable: bool,
+}
+
+/// A batch of which nothing could be taken: the problem, and why each reading was refused.
+#[derive(utoipa::ToSchema)]
+#[schema(as = RejectedBatch)]
+#[expect(dead_code, reason = "describes the answer in the document")]
+pub(crate) struct RejectedBatchView<'a> {
+    #[serde(flatten)]
+    problem: ProblemView<'a>,
+    #[serde(flatten)]
+    receipt: BatchReceipt,
 }
 
 /// Answers a single reading.

@@ -4,7 +4,7 @@ use crate::StoreError;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
-    AssertSqlSafe, Executor, Postgres,
+    AssertSqlSafe, Executor, Postgres, Row,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
@@ -87,6 +87,17 @@ impl Tx {
         let query = query.persistent(self.persistent);
         let result = query.fetch_optional(&mut **self.lock().await).await;
         self.note(result)
+    }
+
+    /// Runs a statement whose one row says yes or no.
+    pub(crate) async fn fetch_bool(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<bool, StoreError> {
+        match self.fetch_optional(query).await? {
+            Some(row) => Ok(row.try_get(0)?),
+            None => Ok(false),
+        }
     }
 
     async fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -69,7 +69,7 @@ impl TryFrom<row::Model> for Device {
             status: parse_status(&row.status)?,
             enabled: row.enabled,
             last_seen_at: row.last_seen_at,
-            metadata: Metadata::try_from(row.metadata)
+            metadata: Metadata::from_stored(row.metadata)
                 .map_err(|error| StoreError::corrupt("devices.metadata", error))?,
             offline_after,
             created_at: row.created_at,

@@ -4,7 +4,7 @@ use crate::{Db, StoreError, Tx};
 use sqlx::Row;
 use uuid::Uuid;
 
-/// Most samples that one step removes.
+/// Most samples or alerts that one step removes.
 const STEP: i64 = 10_000;
 
 /// Takes one step of removing a deleted device, and answers whether there may be more to do.
@@ -21,35 +21,38 @@ pub async fn purge(db: &Db) -> Result<bool, StoreError> {
             return Ok(false);
         };
         let device: Uuid = row.try_get(0)?;
-        if delete_samples(tx, device).await? < STEP.unsigned_abs() {
-            delete_rows(tx, device).await?;
+        let series = sqlx::query("select id from series where device_id = $1 limit 1");
+        match tx.fetch_optional(series.bind(device)).await? {
+            Some(row) => purge_series(tx, row.try_get(0)?).await?,
+            None => purge_alerts(tx, device).await?,
         }
         Ok(true)
     })
     .await
 }
 
-async fn delete_samples(tx: &Tx, device: Uuid) -> Result<u64, StoreError> {
+/// Removes the oldest samples of a series, and the series when those were all.
+async fn purge_series(tx: &Tx, series: i32) -> Result<(), StoreError> {
     let statement = sqlx::query(
-        "delete from samples where (series_id, recorded_at) in (
-             select sample.series_id, sample.recorded_at
-             from series
-             cross join lateral (
-                 select series_id, recorded_at from samples where series_id = series.id limit $2
-             ) as sample
-             where series.device_id = $1
-             limit $2)",
+        "delete from samples where series_id = $1 and recorded_at < coalesce((
+             select recorded_at from samples where series_id = $1
+             order by recorded_at offset $2 limit 1), 'infinity')",
     );
-    tx.execute(statement.bind(device).bind(STEP)).await
+    if tx.execute(statement.bind(series).bind(STEP)).await? < STEP.unsigned_abs() {
+        let statement = sqlx::query("delete from series where id = $1");
+        tx.execute(statement.bind(series)).await?;
+    }
+    Ok(())
 }
 
-/// Removes the device itself; its rules and alerts go with it by foreign key.
-async fn delete_rows(tx: &Tx, device: Uuid) -> Result<(), StoreError> {
-    for statement in [
-        "delete from series where device_id = $1",
-        "delete from devices where id = $1",
-    ] {
-        tx.execute(sqlx::query(statement).bind(device)).await?;
+/// Removes alerts, and when those were all the device itself, with its rules by foreign key.
+async fn purge_alerts(tx: &Tx, device: Uuid) -> Result<(), StoreError> {
+    let statement = sqlx::query(
+        "delete from alerts where id in (select id from alerts where device_id = $1 limit $2)",
+    );
+    if tx.execute(statement.bind(device).bind(STEP)).await? < STEP.unsigned_abs() {
+        let statement = sqlx::query("delete from devices where id = $1");
+        tx.execute(statement.bind(device)).await?;
     }
     Ok(())
 }

@@ -20,6 +20,10 @@ use std::{
 /// After a partition could not be made, its month is left to the default partition for so long.
 const PARTITION_RETRY: Duration = Duration::from_mins(1);
 
+/// Most partitions that are made for one group, so that a backfill of years does not stop everyone
+/// else; the rest of it goes to the default partition, and a background worker makes room for it.
+const PARTITIONS_PER_GROUP: usize = 12;
+
 /// Commits groups on the writer's lane.
 #[derive(Debug)]
 pub(super) struct Committer {
@@ -63,6 +67,7 @@ impl Committer {
             .flat_map(|submission| &submission.readings)
             .map(|reading| Month::of(reading.recorded_at))
             .collect();
+        let mut made = 0;
         for month in wanted {
             let ready = match self.months().get(&month) {
                 None => false,
@@ -71,6 +76,10 @@ impl Committer {
             if ready {
                 continue;
             }
+            if made == PARTITIONS_PER_GROUP {
+                break;
+            }
+            made += 1;
             let until = match partition::ensure_for_ingest(&self.db, month).await {
                 Ok(()) => None,
                 Err(error) => {

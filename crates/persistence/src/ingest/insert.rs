@@ -3,7 +3,11 @@
 use super::commit::outcome_beside;
 use super::resolve::Row;
 use crate::{StoreError, Tx, reading::value};
-use domain::{Timestamp, decimal::ExactDecimal, reading::Outcome};
+use domain::{
+    Timestamp,
+    decimal::ExactDecimal,
+    reading::{Outcome, ReadingError},
+};
 use sqlx::{Row as _, postgres::PgArguments, query::Query};
 use std::collections::{HashMap, HashSet};
 
@@ -13,12 +17,16 @@ type Key = (i32, Timestamp);
 ///
 /// Of rows with the same series and time the first one counts; the others are duplicates of it, or
 /// conflict with it, just as they would with one that was stored long ago.
-pub(super) async fn insert(tx: &Tx, rows: &[Row]) -> Result<Vec<Outcome>, StoreError> {
+pub(super) async fn insert(tx: &Tx, rows: &[Option<Row>]) -> Result<Vec<Outcome>, StoreError> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let mut seen = HashSet::with_capacity(rows.len());
-    let mut first: Vec<&Row> = rows.iter().filter(|row| seen.insert(key(row))).collect();
+    let mut first: Vec<&Row> = rows
+        .iter()
+        .flatten()
+        .filter(|row| seen.insert(key(row)))
+        .collect();
     // Neighbours in the index are written together.
     first.sort_unstable_by_key(|row| key(row));
 
@@ -28,6 +36,10 @@ pub(super) async fn insert(tx: &Tx, rows: &[Row]) -> Result<Vec<Outcome>, StoreE
 
     let mut outcomes = Vec::with_capacity(rows.len());
     for row in rows {
+        let Some(row) = row else {
+            outcomes.push(Outcome::Rejected(ReadingError::TooManyMetrics));
+            continue;
+        };
         if created.remove(&key(row)) {
             values.insert(key(row), row.value);
             outcomes.push(Outcome::Created);
@@ -70,9 +82,15 @@ async fn stored_values(tx: &Tx, rows: &[&Row]) -> Result<HashMap<Key, ExactDecim
     let statement = sqlx::query(
         "select series_id, recorded_at, value::text
          from unnest($1::integer[], $2::timestamptz[]) as refused (series_id, recorded_at)
-         join samples using (series_id, recorded_at)",
+         join samples using (series_id, recorded_at)
+         where samples.recorded_at between $3 and $4",
     );
-    let found = tx.fetch_all(bind_keys(statement, rows)).await?;
+    // The bounds say the same again, so that only the partitions between them are looked at.
+    let times = || rows.iter().map(|row| row.recorded_at);
+    let statement = bind_keys(statement, rows)
+        .bind(times().min())
+        .bind(times().max());
+    let found = tx.fetch_all(statement).await?;
     found
         .iter()
         .map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), value(row.try_get(2)?)?)))

@@ -64,14 +64,11 @@ fn fresh<'a>(resolved: &'a Resolved, outcomes: &[Outcome]) -> Fresh<'a> {
         .iter()
         .zip(outcomes)
         .filter(|(_, outcome)| is_created(outcome));
-    for (
-        Row {
-            series_id,
-            recorded_at,
-            value,
-        },
-        _,
-    ) in created
+    for Row {
+        series_id,
+        recorded_at,
+        value,
+    } in created.filter_map(|(row, _)| row.as_ref())
     {
         if let Some(series) = resolved.series.get(series_id) {
             let readings = fresh

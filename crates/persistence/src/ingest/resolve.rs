@@ -2,7 +2,7 @@
 
 use super::Submission;
 use crate::{StoreError, Tx};
-use domain::{Timestamp, decimal::ExactDecimal, device::DeviceKeyHash};
+use domain::{Timestamp, decimal::ExactDecimal, device::DeviceKeyHash, reading::MAX_METRICS};
 use sqlx::{Postgres, Row as _, postgres::PgArguments, query::Query};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -40,8 +40,9 @@ pub(super) struct Series {
 pub(super) struct Resolved {
     pub(super) devices: HashMap<DeviceKeyHash, LockedDevice>,
     pub(super) series: HashMap<i32, Series>,
-    /// The readings of all submissions of known and enabled devices, in order.
-    pub(super) rows: Vec<Row>,
+    /// The readings of all submissions of known and enabled devices, in order; none for one whose
+    /// metric would be one too many.
+    pub(super) rows: Vec<Option<Row>>,
 }
 
 pub(super) async fn resolve(
@@ -63,15 +64,12 @@ pub(super) async fn resolve(
     let mut rows = Vec::with_capacity(admitted.iter().map(|(_, it)| it.readings.len()).sum());
     for (device, submission) in admitted {
         for reading in &submission.readings {
-            let key = (device, reading.metric.as_str());
-            let series_id = *series.get(&key).ok_or_else(|| {
-                StoreError::corrupt("series", "a series vanished under the lock of its device")
-            })?;
-            rows.push(Row {
-                series_id,
+            let series_id = series.get(&(device, reading.metric.as_str()));
+            rows.push(series_id.map(|series_id| Row {
+                series_id: *series_id,
                 recorded_at: reading.recorded_at,
                 value: reading.value,
-            });
+            }));
         }
     }
     let series = series
@@ -152,6 +150,7 @@ async fn series<'a>(
     if wanted.is_empty() {
         return Ok(ids);
     }
+    refuse_too_many(tx, &mut wanted).await?;
     // The lock of the device keeps others from making the same series meanwhile.
     let make = sqlx::query(
         "insert into series (device_id, metric, created_at)
@@ -160,6 +159,29 @@ async fn series<'a>(
     );
     collect_series(tx, bind_names(make, &wanted).bind(now), &wanted, &mut ids).await?;
     Ok(ids)
+}
+
+/// Leaves out the metrics that would be more than their device may have.
+async fn refuse_too_many(tx: &Tx, wanted: &mut Vec<(Uuid, &str)>) -> Result<(), StoreError> {
+    let devices: HashSet<Uuid> = wanted.iter().map(|(device, _)| *device).collect();
+    let statement = sqlx::query(
+        "select device_id, count(*) from series where device_id = any($1) group by device_id",
+    );
+    let devices: Vec<Uuid> = devices.into_iter().collect();
+    let mut counts: HashMap<Uuid, usize> = HashMap::new();
+    for row in tx.fetch_all(statement.bind(devices)).await? {
+        let count: i64 = row.try_get(1)?;
+        counts.insert(
+            row.try_get(0)?,
+            usize::try_from(count).unwrap_or(usize::MAX),
+        );
+    }
+    wanted.retain(|(device, _)| {
+        let count = counts.entry(*device).or_default();
+        *count = count.saturating_add(1);
+        *count <= MAX_METRICS
+    });
+    Ok(())
 }
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;

@@ -80,11 +80,11 @@ async fn all_or_split(commit: &impl Commit, batch: &[&Submission]) -> Vec<Verdic
 /// Whether a part of the group may succeed where the whole did not.
 fn blames_data(error: &StoreError) -> bool {
     match error {
-        StoreError::Data(_)
-        | StoreError::Conflict(_)
-        | StoreError::Corrupt { .. }
-        | StoreError::Unexpected(_) => true,
-        StoreError::Contended(_) | StoreError::Timeout(_) | StoreError::Unavailable(_) => false,
+        StoreError::Data(_) | StoreError::Conflict(_) | StoreError::Corrupt { .. } => true,
+        StoreError::Contended(_)
+        | StoreError::Timeout(_)
+        | StoreError::Unavailable(_)
+        | StoreError::Unexpected(_) => false,
     }
 }
 
