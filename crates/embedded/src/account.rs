@@ -2,12 +2,13 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use nix::unistd::{Gid, Uid, User, chown, geteuid};
+use nix::unistd::{Gid, Uid, User, geteuid};
 
 use crate::EmbeddedError;
 
@@ -31,7 +32,10 @@ impl Account {
                 switch_to: None,
             });
         }
-        let owner = data.metadata().ok().filter(|owner| owner.uid() != 0);
+        let owner = data
+            .symlink_metadata()
+            .ok()
+            .filter(|owner| owner.uid() != 0);
         if let Some(owner) = owner {
             return Ok(Self::other(owner.uid().into(), owner.gid().into()));
         }
@@ -54,13 +58,13 @@ impl Account {
         owned.uid() == self.uid.as_raw()
     }
 
-    /// Makes the account the owner of `path`, which is ours until now.
-    pub(crate) fn give(&self, path: &Path) -> Result<(), EmbeddedError> {
+    /// Makes the account the owner of what is open in `file`; `path` names it in an error.
+    pub(crate) fn give(&self, file: &File, path: &Path) -> Result<(), EmbeddedError> {
         let Some(gid) = self.switch_to else {
             return Ok(());
         };
-        chown(path, Some(self.uid), Some(gid))
-            .map_err(|errno| EmbeddedError::io("change the owner of", path)(errno.into()))
+        fchown(file, Some(self.uid.as_raw()), Some(gid.as_raw()))
+            .map_err(EmbeddedError::io("change the owner of", path))
     }
 
     /// A command that runs as this account, in a clean environment: `PGHOST` and its like would lead it astray.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::EmbeddedError;
+use crate::{EmbeddedError, OLDEST_MAJOR};
 
 const NEEDED: [&str; 4] = ["initdb", "postgres", "psql", "pg_isready"];
 
@@ -54,7 +54,7 @@ impl Binaries {
     }
 }
 
-/// The newest PostgreSQL here, or the one of the major version that the cluster in `data` needs.
+/// The newest PostgreSQL here, or the one of the major version that the cluster in `data` needs: 14 or newer.
 pub fn find_postgres(data: Option<&Path>) -> Result<Binaries, EmbeddedError> {
     let candidates = candidates().into_iter().filter_map(Binaries::at);
     choose(
@@ -71,14 +71,20 @@ fn choose(
     let wanted = needed.map(|(major, _)| major).or(newest);
     let found = installed
         .into_iter()
-        .find(|binaries| Some(binaries.major) == wanted);
+        .find(|binaries| Some(binaries.major) == wanted && binaries.major >= OLDEST_MAJOR);
     found.ok_or_else(|| match needed {
+        Some((made_by, data)) if made_by < OLDEST_MAJOR => EmbeddedError::ClusterTooOld {
+            made_by,
+            folder: data.to_owned(),
+        },
         Some((needed, data)) => EmbeddedError::MajorMissing {
             needed,
             found: newest,
             folder: data.to_owned(),
         },
-        None => EmbeddedError::PostgresMissing,
+        None => newest.map_or(EmbeddedError::PostgresMissing, |found| {
+            EmbeddedError::PostgresTooOld { found }
+        }),
     })
 }
 
@@ -160,5 +166,26 @@ mod tests {
             none.contains("apt-get install postgresql") && none.contains("DATABASE_URL"),
             "{none}"
         );
+    }
+
+    #[test]
+    fn versions_before_14_are_refused_and_named() {
+        let old = || vec![binaries(12), binaries(13), binaries(9)];
+        let refused = choose(old(), None).unwrap_err().to_string();
+        assert!(
+            refused.contains("found is version 13") && refused.contains("version 14 or newer"),
+            "{refused}"
+        );
+        let data = Path::new("/data");
+        let refused = choose(old(), Some((13, data))).unwrap_err().to_string();
+        assert!(
+            refused.contains("/data was made by PostgreSQL 13") && refused.contains("pg_upgrade"),
+            "{refused}"
+        );
+        let missing = choose(old(), Some((15, data))).unwrap_err().to_string();
+        assert!(missing.contains("version 13 is"), "{missing}");
+        let mut both = old();
+        both.push(binaries(14));
+        assert_eq!(choose(both, None).unwrap().major(), 14);
     }
 }

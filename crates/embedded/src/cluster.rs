@@ -1,7 +1,6 @@
 //! One PostgreSQL cluster: with which settings its server runs, how it is started, and when it is ready.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -9,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::EmbeddedError;
 use crate::console::{Answer, Console};
-use crate::folder::{DATA, Place, claim};
-use crate::log;
+use crate::folder::{DATA, LOG, Place, STARTUP_LOG};
+use crate::nofollow::{self, Folder};
 use crate::process::Process;
+use crate::{EmbeddedError, log};
 
 /// Between two looks at a server that starts or stops.
 pub(crate) const POLL: Duration = Duration::from_millis(50);
@@ -55,19 +54,23 @@ impl Cluster {
         self.place.folder.join(DATA)
     }
 
+    /// The folder of the data, opened.
+    pub(crate) fn open_data(&self) -> Result<Folder, EmbeddedError> {
+        self.place.open()?.inside(DATA)
+    }
+
     fn logs(&self) -> PathBuf {
-        self.place.folder.join("log")
+        self.place.folder.join(LOG)
     }
 
     fn startup_log(&self) -> PathBuf {
-        self.place.folder.join("startup.log")
+        self.place.folder.join(STARTUP_LOG)
     }
 
     /// Starts the server in a process group of its own: Ctrl-C at the terminal is for us, and we stop it in order.
     pub(crate) fn spawn(&self) -> Result<Process, EmbeddedError> {
-        claim(&self.logs(), &self.place.account)?;
-        let path = self.startup_log();
-        let startup = File::create(&path).map_err(EmbeddedError::io("write", &path))?;
+        self.place.claim_inside(LOG)?;
+        let startup = self.place.open()?.fresh(STARTUP_LOG)?;
         let postgres = self.console.binaries.program("postgres");
         let mut command = self.place.account.command(postgres);
         command.args(self.arguments()).process_group(0);
@@ -94,7 +97,8 @@ impl Cluster {
 
     /// Whether the server that runs on the data was started with the same arguments as we would give it.
     pub(crate) fn started_alike(&self) -> bool {
-        let noted = fs::read_to_string(self.data().join("postmaster.opts")).unwrap_or_default();
+        let noted = nofollow::read(&self.data().join("postmaster.opts")).unwrap_or_default();
+        let noted = String::from_utf8_lossy(&noted);
         let ours = self.arguments();
         let ours = ours
             .iter()
@@ -146,6 +150,9 @@ impl Cluster {
     }
 
     pub(crate) fn prune_logs(&self) {
-        log::prune(&self.logs());
+        // Logs that stay are tried again at the next round.
+        if let Ok(logs) = self.place.open().and_then(|place| place.inside(LOG)) {
+            log::prune(&logs);
+        }
     }
 }

@@ -29,6 +29,29 @@ pub enum EmbeddedError {
         /// Where the cluster is.
         folder: PathBuf,
     },
+    /// Only versions of PostgreSQL that are too old are installed.
+    #[error(
+        "the newest PostgreSQL that was found is version {found}, but version {} or newer is needed: install one with \
+         `apt-get install postgresql` or `brew install postgresql@17`, or set DATABASE_URL to a server of your own",
+        crate::OLDEST_MAJOR
+    )]
+    PostgresTooOld {
+        /// The newest major version that is installed.
+        found: u32,
+    },
+    /// A cluster is there that was made by a version of PostgreSQL that is too old.
+    #[error(
+        "{} was made by PostgreSQL {made_by}, but version {} or newer is needed: bring it to a newer version with \
+         `pg_upgrade`, choose another folder, or set DATABASE_URL",
+        folder.display(),
+        crate::OLDEST_MAJOR
+    )]
+    ClusterTooOld {
+        /// The major version that made the cluster.
+        made_by: u32,
+        /// Where the cluster is.
+        folder: PathBuf,
+    },
     /// No `PgBouncer` on this machine.
     #[error(
         "PgBouncer was not found: install it with `apt-get install pgbouncer` or `brew install pgbouncer`"
@@ -47,6 +70,16 @@ pub enum EmbeddedError {
         folder: PathBuf,
         /// What is wrong with it, and what would help.
         reason: String,
+    },
+    /// A symbolic link stands where another account could have put it.
+    #[error(
+        "{} is a link, which is not followed, as it may lead to what is none of our business: \
+         remove it, or choose another folder",
+        path.display()
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
     },
     /// Another program uses this folder.
     #[error("the folder {} is in use by process {holder}: stop that program first, or choose another folder", folder.display())]

@@ -1,15 +1,16 @@
 //! The folder of a server: made, owned by the server's account, and closed to everyone else.
 
-use std::fs::{self, DirBuilder, Metadata, Permissions};
-use std::io::ErrorKind;
+use std::fs::{self, DirBuilder, Metadata};
+use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tracing::info;
 
 use crate::EmbeddedError;
 use crate::account::{Account, we_are_root};
+use crate::nofollow::Folder;
 
 /// Where root keeps servers whose wanted folder their account cannot reach.
 const ELSEWHERE: &str = "/var/lib/readout";
@@ -17,8 +18,19 @@ const ELSEWHERE: &str = "/var/lib/readout";
 /// The cluster's place in the folder.
 pub(crate) const DATA: &str = "data";
 
+/// Of PostgreSQL's log files.
+pub(crate) const LOG: &str = "log";
+
+/// What a server writes before it has another log.
+pub(crate) const STARTUP_LOG: &str = "startup.log";
+
+const SOCKET: &str = "socket";
+
 /// How the name of a cluster begins that `initdb` is still making.
 pub(crate) const UNFINISHED: &str = "data.new-";
+
+pub(crate) const FOREIGN: &str =
+    "it belongs to another account: start as that account, or choose another folder";
 
 /// A socket's path must fit into `sun_path`: 108 bytes on Linux, 104 on macOS, with `/.s.PGSQL.65535.lock` in it.
 const SOCKET_FOLDER_LIMIT: usize = 100 - "/.s.PGSQL.65535".len();
@@ -28,6 +40,36 @@ const SOCKET_FOLDER_LIMIT: usize = 100 - "/.s.PGSQL.65535".len();
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,
     pub(crate) account: Account,
+}
+
+impl Place {
+    pub(crate) fn open(&self) -> Result<Folder, EmbeddedError> {
+        Folder::open(&self.folder)
+    }
+
+    /// Makes a folder inside the account's own, mode 0700.
+    pub(crate) fn claim_inside(&self, name: &str) -> Result<(), EmbeddedError> {
+        let folder = self.open()?.made_inside(name)?;
+        let owner = folder.metadata()?;
+        if self.account.owns(&owner) || owner.uid() == 0 {
+            return take_over(&folder, &self.account);
+        }
+        Err(EmbeddedError::folder(folder.path(), FOREIGN))
+    }
+
+    /// Writes a file that the server reads as its own account, whatever our umask.
+    pub(crate) fn write_in(
+        &self,
+        folder: &Folder,
+        name: &str,
+        text: &str,
+    ) -> Result<(), EmbeddedError> {
+        let path = folder.path().join(name);
+        let mut file = folder.fresh(name)?;
+        let written = file.write_all(text.as_bytes());
+        written.map_err(EmbeddedError::io("write", &path))?;
+        self.account.give(&file, &path)
+    }
 }
 
 /// Settles where the server lives: in the `wanted` folder, or, when its account cannot reach that, elsewhere.
@@ -44,6 +86,7 @@ pub(crate) fn settle(wanted: &Path, account: Option<Account>) -> Result<Place, E
         let was_there = wanted.exists();
         match take(&wanted, account) {
             Ok(place) => return Ok(place),
+            Err(link @ EmbeddedError::Link { .. }) => return Err(link),
             Err(reason) => info!(%reason, "the server's folder goes elsewhere"),
         }
         if !was_there {
@@ -52,62 +95,64 @@ pub(crate) fn settle(wanted: &Path, account: Option<Account>) -> Result<Place, E
         }
     }
     info!(wanted = %wanted.display(), real = %elsewhere.display(), "the server lives in another folder than wanted");
-    make_parents(&elsewhere)?;
-    take(&elsewhere, account)
+    take(&absolute(&elsewhere)?, account)
 }
 
+/// Readies the folder of a path without links in it.
 fn take(wanted: &Path, account: Option<Account>) -> Result<Place, EmbeddedError> {
     let account = account.map_or_else(|| Account::choose(&wanted.join(DATA)), Ok)?;
     claim(wanted, &account)?;
+    let data = wanted.join(DATA);
+    if data.is_symlink() {
+        return Err(EmbeddedError::Link { path: data });
+    }
     if !account.can_use(wanted) {
         let reason = "the account that runs the server cannot reach or write it: \
                       open its parent folders (chmod o+x), or choose another folder";
         return Err(EmbeddedError::folder(wanted, reason));
     }
-    let folder = wanted.canonicalize();
-    let folder = folder.map_err(EmbeddedError::io("find", wanted))?;
+    let folder = wanted.to_owned();
     Ok(Place { folder, account })
 }
 
 /// Makes `folder` the account's own, mode 0700. One with other people's things in it is left alone.
-pub(crate) fn claim(folder: &Path, account: &Account) -> Result<(), EmbeddedError> {
-    match fs::metadata(folder) {
-        Ok(there) if account.owns(&there) && is_private(&there) => Ok(()),
-        Ok(there) if !there.is_dir() => Err(EmbeddedError::folder(folder, "it is no folder")),
-        Ok(there) if !(account.owns(&there) || we_are_root()) => {
-            let reason =
-                "it belongs to another account: start as that account, or choose another folder";
-            Err(EmbeddedError::folder(folder, reason))
+fn claim(folder: &Path, account: &Account) -> Result<(), EmbeddedError> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        // Another program may be starting here too; the lock decides later which of us goes on.
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(EmbeddedError::io("create the folder", folder)(error))
         }
-        Ok(_) if !holds_only_ours(folder) => {
-            let reason = "it holds other things: choose an empty folder or a new one";
-            Err(EmbeddedError::folder(folder, reason))
-        }
-        Ok(_) => close(folder, account),
-        Err(_) => {
-            match DirBuilder::new().mode(0o700).create(folder) {
-                // Another program may be starting here too; the lock decides later which of us goes on.
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                    Err(EmbeddedError::io("create the folder", folder)(error))
-                }
-                Ok(()) | Err(_) => close(folder, account),
-            }
-        }
+        Ok(()) | Err(_) => take_over(&Folder::open(folder)?, account),
     }
 }
 
-fn close(folder: &Path, account: &Account) -> Result<(), EmbeddedError> {
-    account.give(folder)?;
-    set_mode(folder, 0o700)
+fn take_over(folder: &Folder, account: &Account) -> Result<(), EmbeddedError> {
+    let there = folder.metadata()?;
+    if account.owns(&there) && is_private(&there) {
+        return Ok(());
+    }
+    if !(account.owns(&there) || we_are_root()) {
+        return Err(EmbeddedError::folder(folder.path(), FOREIGN));
+    }
+    if !holds_only_ours(folder.path()) {
+        let reason = "it holds other things: choose an empty folder or a new one";
+        return Err(EmbeddedError::folder(folder.path(), reason));
+    }
+    close(folder, account)
+}
+
+fn close(folder: &Folder, account: &Account) -> Result<(), EmbeddedError> {
+    folder.give(account)?;
+    folder.set_mode(0o700)
 }
 
 fn holds_only_ours(folder: &Path) -> bool {
     let ours = [
         DATA,
-        "socket",
-        "log",
+        SOCKET,
+        LOG,
         "lock",
-        "startup.log",
+        STARTUP_LOG,
         "pgbouncer.ini",
         "users.txt",
     ];
@@ -122,11 +167,11 @@ fn holds_only_ours(folder: &Path) -> bool {
 
 /// The folder for the sockets: inside `folder` where the path is short and plain enough for every client, else in /tmp.
 pub(crate) fn socket_folder(place: &Place) -> Result<PathBuf, EmbeddedError> {
-    let inside = place.folder.join("socket");
+    let inside = place.folder.join(SOCKET);
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
     let bytes = inside.as_os_str().as_bytes();
     if bytes.len() < SOCKET_FOLDER_LIMIT && bytes.iter().all(plain) {
-        claim(&inside, &place.account)?;
+        place.claim_inside(SOCKET)?;
         return Ok(inside);
     }
     let outside = Path::new("/tmp").join(format!("readout-{}", stable_hash(&place.folder)));
@@ -138,7 +183,7 @@ pub(crate) fn socket_folder(place: &Place) -> Result<PathBuf, EmbeddedError> {
 fn claim_in_public(folder: &Path, account: &Account) -> Result<(), EmbeddedError> {
     let mut builder = DirBuilder::new();
     if builder.mode(0o700).create(folder).is_ok() {
-        return close(folder, account);
+        return close(&Folder::just_made(folder)?, account);
     }
     let there = fs::symlink_metadata(folder).map_err(EmbeddedError::io("look at", folder))?;
     if there.is_dir() && account.owns(&there) && is_private(&there) {
@@ -151,6 +196,7 @@ fn claim_in_public(folder: &Path, account: &Account) -> Result<(), EmbeddedError
 /// The absolute path, its parents made, without symbolic links on the way: one folder has one name.
 fn absolute(wanted: &Path) -> Result<PathBuf, EmbeddedError> {
     let path = std::path::absolute(wanted).map_err(EmbeddedError::io("find", wanted))?;
+    refuse_foreign_links(&path)?;
     make_parents(&path)?;
     if let Ok(there) = path.canonicalize() {
         return Ok(there);
@@ -164,6 +210,21 @@ fn absolute(wanted: &Path) -> Result<PathBuf, EmbeddedError> {
     }
 }
 
+/// Root does not let another account's link choose the folder that it gives away; links of root's own are fine.
+fn refuse_foreign_links(path: &Path) -> Result<(), EmbeddedError> {
+    let is_foreign = |path: &&Path| {
+        let there = fs::symlink_metadata(path);
+        there.is_ok_and(|there| there.is_symlink() && there.uid() != 0)
+    };
+    match path.ancestors().find(is_foreign).filter(|_| we_are_root()) {
+        Some(link) => {
+            let path = link.to_owned();
+            Err(EmbeddedError::Link { path })
+        }
+        None => Ok(()),
+    }
+}
+
 /// Makes the missing parents; root's are open for the server's account to pass through, whatever the umask.
 fn make_parents(path: &Path) -> Result<(), EmbeddedError> {
     let Some(parent) = path.parent().filter(|parent| !parent.exists()) else {
@@ -171,7 +232,7 @@ fn make_parents(path: &Path) -> Result<(), EmbeddedError> {
     };
     make_parents(parent)?;
     match fs::create_dir(parent) {
-        Ok(()) if we_are_root() => set_mode(parent, 0o755),
+        Ok(()) if we_are_root() => Folder::just_made(parent)?.set_mode(0o755),
         Err(_) if parent.is_dir() => Ok(()),
         made => made.map_err(EmbeddedError::io("create the folder", parent)),
     }
@@ -179,11 +240,6 @@ fn make_parents(path: &Path) -> Result<(), EmbeddedError> {
 
 fn is_private(there: &Metadata) -> bool {
     there.permissions().mode() & 0o777 == 0o700
-}
-
-fn set_mode(folder: &Path, mode: u32) -> Result<(), EmbeddedError> {
-    fs::set_permissions(folder, Permissions::from_mode(mode))
-        .map_err(EmbeddedError::io("set the mode of", folder))
 }
 
 /// FNV-1a: the same for the same path in every version of this program, which std's hashers do not promise.
@@ -209,7 +265,7 @@ mod tests {
     fn a_folder_with_other_things_in_it_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("letter.txt"), "dear").unwrap();
-        set_mode(folder.path(), 0o755).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let refused = settle_here(folder.path()).unwrap_err().to_string();
         assert!(refused.contains("other things"), "{refused}");
         assert_eq!(
@@ -219,6 +275,6 @@ mod tests {
     }
 
     fn settle_here(folder: &Path) -> Result<Place, EmbeddedError> {
-        take(folder, None)
+        take(&absolute(folder)?, None)
     }
 }

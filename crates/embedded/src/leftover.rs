@@ -12,7 +12,6 @@ use nix::unistd::Pid;
 use tracing::info;
 
 use crate::EmbeddedError;
-use crate::account::Account;
 use crate::cluster::{Cluster, POLL};
 use crate::console::{Answer, literal};
 use crate::process::{Process, works_in};
@@ -20,6 +19,9 @@ use crate::supervisor::FAREWELL;
 
 /// PostgreSQL's lock file on its data folder.
 const LOCK_FILE: &str = "postmaster.pid";
+
+/// What takes its place.
+const NEW_LOCK_FILE: &str = "postmaster.pid.new";
 
 /// A server without a lock file may be about to end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -34,7 +36,7 @@ pub(crate) fn adopt(
     let data = cluster.data();
     let (began, since) = (Instant::now(), SystemTime::now());
     while !stopping.load(Ordering::Relaxed) {
-        let running = recorded_pid(&data).filter(|pid| works_in(*pid, &data));
+        let running = recorded_pid(cluster).filter(|pid| works_in(*pid, &data));
         let answer = cluster.console.knock();
         match running {
             Some(pid) if !cluster.started_alike() => {
@@ -79,16 +81,15 @@ fn answers_for(cluster: &Cluster) -> bool {
 }
 
 /// The first line of the lock file; PostgreSQL writes a negative number for a server in single-user mode.
-fn recorded_pid(data: &Path) -> Option<Pid> {
-    let text = fs::read_to_string(data.join(LOCK_FILE)).ok()?;
+fn recorded_pid(cluster: &Cluster) -> Option<Pid> {
+    let text = cluster.open_data().ok()?.read(LOCK_FILE).ok()?;
     let pid: i32 = text.lines().next()?.trim().parse().ok()?;
     Some(Pid::from_raw(pid.abs())).filter(|pid| pid.as_raw() != 0)
 }
 
 fn clear_the_way(cluster: &Cluster) -> Result<(), EmbeddedError> {
-    let data = cluster.data();
-    match recorded_pid(&data) {
-        Some(pid) if kill(pid, None) != Err(Errno::ESRCH) => disown(&data, &cluster.place.account)?,
+    match recorded_pid(cluster) {
+        Some(pid) if kill(pid, None) != Err(Errno::ESRCH) => disown(cluster)?,
         Some(_) | None => {}
     }
     clear_sockets(&cluster.console.sockets)
@@ -99,15 +100,13 @@ fn clear_the_way(cluster: &Cluster) -> Result<(), EmbeddedError> {
 /// That is common in containers, where ids are small and begin anew with each start. PostgreSQL looks through the id of
 /// its own parent, which is us. The rest of the file stays, as PostgreSQL needs it to find processes that still use the
 /// cluster's shared memory.
-fn disown(data: &Path, account: &Account) -> Result<(), EmbeddedError> {
-    let path = data.join(LOCK_FILE);
-    let text = fs::read_to_string(&path).map_err(EmbeddedError::io("read", &path))?;
+fn disown(cluster: &Cluster) -> Result<(), EmbeddedError> {
+    let data = cluster.open_data()?;
+    let text = data.read(LOCK_FILE)?;
     let rest = text.split_once('\n').map_or("", |(_, rest)| rest);
-    let new = data.join("postmaster.pid.new");
     let text = format!("{}\n{rest}", std::process::id());
-    fs::write(&new, text).map_err(EmbeddedError::io("write", &new))?;
-    account.give(&new)?;
-    fs::rename(&new, &path).map_err(EmbeddedError::io("write", &path))
+    cluster.place.write_in(&data, NEW_LOCK_FILE, &text)?;
+    data.rename(NEW_LOCK_FILE, LOCK_FILE)
 }
 
 /// Removes sockets, and lock files on them, that no server owns any more.

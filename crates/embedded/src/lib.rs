@@ -13,6 +13,7 @@ mod initdb;
 mod leftover;
 mod lock;
 mod log;
+mod nofollow;
 mod pgbouncer;
 mod postgres;
 mod process;
@@ -26,6 +27,9 @@ pub use postgres::{Postgres, Settings};
 
 /// The role that owns everything in the cluster.
 const SUPERUSER: &str = "readout";
+
+/// The oldest major version of PostgreSQL that will do: `date_bin` came with it.
+const OLDEST_MAJOR: u32 = 14;
 
 /// Runs blocking `work` where it does not hold up other tasks; it runs to its end even when the caller goes away.
 async fn blocking<T: Send + 'static>(

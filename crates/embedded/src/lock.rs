@@ -1,12 +1,13 @@
 //! One program per folder: a lock that the kernel drops when its holder dies, however it dies.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::EmbeddedError;
+use crate::nofollow::Folder;
 
 /// A holder that is about to leave gets this long, so that a quick restart succeeds.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -20,11 +21,7 @@ pub(crate) struct FolderLock {
 impl FolderLock {
     pub(crate) fn take(folder: &Path) -> Result<Self, EmbeddedError> {
         let path = folder.join("lock");
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options
-            .open(&path)
-            .map_err(EmbeddedError::io("open", &path))?;
+        let mut file = Folder::open(folder)?.kept("lock")?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             match file.try_lock() {

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::nofollow::{self, Folder};
+
 const LINES: usize = 12;
 
 /// So many of PostgreSQL's log files, of [`FILE_SIZE`] each, are kept.
@@ -19,7 +21,7 @@ pub(crate) const FILE_NAME: &str = "postgres-%Y%m%d-%H%M%S.log";
 pub(crate) fn tail(startup: &Path, folder: &Path, since: SystemTime) -> String {
     let newest = files(folder).pop();
     let fresh = |path: &PathBuf| {
-        let changed = path.metadata().and_then(|there| there.modified());
+        let changed = path.symlink_metadata().and_then(|there| there.modified());
         changed.is_ok_and(|changed| changed >= since)
     };
     let mut lines = Vec::new();
@@ -27,7 +29,7 @@ pub(crate) fn tail(startup: &Path, folder: &Path, since: SystemTime) -> String {
         .into_iter()
         .flatten()
     {
-        let text = fs::read(path).unwrap_or_default();
+        let text = nofollow::read(&path).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         lines.extend(text.lines().map(|line| format!("  {line}")));
     }
@@ -36,12 +38,12 @@ pub(crate) fn tail(startup: &Path, folder: &Path, since: SystemTime) -> String {
 }
 
 /// Removes all but the newest log files.
-pub(crate) fn prune(folder: &Path) {
-    let mut old = files(folder);
+pub(crate) fn prune(folder: &Folder) {
+    let mut old = files(folder.path());
     old.truncate(old.len().saturating_sub(KEPT));
-    for path in old {
+    for name in old.iter().filter_map(|path| path.file_name()) {
         // A file that stays is tried again at the next round.
-        drop(fs::remove_file(path));
+        drop(folder.remove(name));
     }
 }
 
@@ -65,7 +67,7 @@ mod tests {
         for day in 1..=7 {
             fs::write(folder.path().join(format!("postgres-2026010{day}.log")), "").unwrap();
         }
-        prune(folder.path());
+        prune(&Folder::open(&folder.path().canonicalize().unwrap()).unwrap());
         let kept = files(folder.path());
         assert_eq!(kept.len(), KEPT);
         assert!(kept[0].ends_with("postgres-20260104.log"), "{kept:?}");

@@ -2,7 +2,6 @@
 
 mod settings;
 
-use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +15,7 @@ use nix::sys::signal::Signal;
 use crate::binaries::find_pgbouncer;
 use crate::cluster::POLL;
 use crate::console::{Answer, Console};
-use crate::folder::{Place, settle, socket_folder};
+use crate::folder::{Place, STARTUP_LOG, settle, socket_folder};
 use crate::lock::FolderLock;
 use crate::process::{Farewell, Process};
 use crate::{EmbeddedError, Postgres, SUPERUSER, blocking, leftover, log, url};
@@ -159,8 +158,9 @@ impl Bouncer {
             port,
             ..target.clone()
         };
-        write(&place, INI, &settings.file(target, &console))?;
-        write(&place, USERS, &format!("\"{SUPERUSER}\" \"\"\n"))?;
+        let folder = place.open()?;
+        place.write_in(&folder, INI, &settings.file(target, &console))?;
+        place.write_in(&folder, USERS, &format!("\"{SUPERUSER}\" \"\"\n"))?;
         Ok(Self {
             program: find_pgbouncer()?,
             console,
@@ -177,8 +177,7 @@ impl Bouncer {
 
     fn start(&self) -> Result<(), EmbeddedError> {
         self.dismiss_leftover()?;
-        let path = self.log();
-        let log = File::create(&path).map_err(EmbeddedError::io("write", &path))?;
+        let log = self.place.open()?.fresh(STARTUP_LOG)?;
         let mut command = self.place.account.command(&self.program);
         command.arg(INI).current_dir(&self.place.folder);
         command.process_group(0).stdout(Stdio::null()).stderr(log);
@@ -224,15 +223,8 @@ impl Bouncer {
     }
 
     fn log(&self) -> PathBuf {
-        self.place.folder.join("startup.log")
+        self.place.folder.join(STARTUP_LOG)
     }
-}
-
-/// The process reads these as its own account, whatever our umask.
-fn write(place: &Place, name: &str, text: &str) -> Result<(), EmbeddedError> {
-    let path = place.folder.join(name);
-    fs::write(&path, text).map_err(EmbeddedError::io("write", &path))?;
-    place.account.give(&path)
 }
 
 /// Between this and the start another program may take the port; then the start fails and can be tried again.

@@ -4,6 +4,8 @@
 mod rig;
 
 #[cfg(test)]
+mod links;
+#[cfg(test)]
 mod pgbouncer;
 #[cfg(test)]
 mod postgres;
