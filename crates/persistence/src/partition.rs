@@ -14,6 +14,10 @@ const MONTHS_AHEAD: u32 = 2;
 /// Most months that are moved out of the default partition at a time.
 const STRAYS: i64 = 12;
 
+/// Most samples that are moved into a partition when it is made: about as many as a second's work,
+/// during which nobody reads or writes samples.
+const MOST_MOVED: i64 = 100_000;
+
 /// A calendar month in UTC, by its first day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month(NaiveDate);
@@ -49,17 +53,17 @@ impl Month {
 /// Makes the partitions of the current and the coming months, and of those months whose samples
 /// are in the default partition. Any number of instances may do so at once.
 ///
-/// Answers whether there may be more samples to move.
+/// Answers whether it made any, after which there may be more samples to move.
 pub async fn ensure_ahead(db: &Db, now: Timestamp) -> Result<bool, StoreError> {
     let mut months: Vec<Month> = (0..=MONTHS_AHEAD).map(|n| Month::of(now).plus(n)).collect();
-    let strays = strays(db).await?;
-    let more = !strays.is_empty();
-    months.extend(strays);
+    months.extend(strays(db).await?);
+    let mut made = false;
     for month in months {
-        db.transaction("partition.ensure", async |tx| ensure(tx, month).await)
+        made |= db
+            .transaction("partition.ensure", async |tx| ensure(tx, month).await)
             .await?;
     }
-    Ok(more)
+    Ok(made)
 }
 
 async fn strays(db: &Db) -> Result<Vec<Month>, StoreError> {
@@ -81,24 +85,34 @@ async fn strays(db: &Db) -> Result<Vec<Month>, StoreError> {
 pub(crate) async fn ensure_for_ingest(db: &Db, month: Month) -> Result<(), StoreError> {
     db.ingest_transaction("partition.ensure", async |tx| ensure(tx, month).await)
         .await
+        .map(|_| ())
 }
 
-/// Makes one partition if it is not there, taking over what the default partition holds of it.
-async fn ensure(tx: &Tx, month: Month) -> Result<(), StoreError> {
+/// Makes one partition if it is not there, taking over what the default partition holds of it, and
+/// answers whether it made one.
+async fn ensure(tx: &Tx, month: Month) -> Result<bool, StoreError> {
     let name = month.table();
     if exists(tx, &name).await? {
-        return Ok(());
+        return Ok(false);
     }
     tx.execute(sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK))
         .await?;
     if exists(tx, &name).await? {
-        return Ok(());
+        return Ok(false);
     }
     let (start, end) = (month.start(), month.plus(1).start());
     let range = format!("recorded_at >= {start} and recorded_at < {end}");
     // A query that is planned before samples move and runs after would look for them where they were.
     // So where there are any, nobody may even plan: the parent is locked whole.
-    let mode = if holds_samples(tx, &range).await? {
+    let strays = count_strays(tx, &range).await?;
+    if strays > MOST_MOVED {
+        tracing::warn!(
+            partition = name,
+            "too many samples to move: they stay in the default partition"
+        );
+        return Ok(false);
+    }
+    let mode = if strays > 0 {
         "access exclusive"
     } else {
         "share update exclusive"
@@ -107,7 +121,7 @@ async fn ensure(tx: &Tx, month: Month) -> Result<(), StoreError> {
     // In the order in which an insert takes them; nobody may add to the month meanwhile.
     run(tx, format!("lock table only samples in {mode} mode")).await?;
     run(tx, "lock table samples_default in access exclusive mode").await?;
-    if mode != "access exclusive" && holds_samples(tx, &range).await? {
+    if strays == 0 && count_strays(tx, &range).await? > 0 {
         return Err(StoreError::came_between());
     }
     run(
@@ -127,7 +141,7 @@ async fn ensure(tx: &Tx, month: Month) -> Result<(), StoreError> {
     )
     .await?;
     tracing::info!(partition = name, "partition made");
-    Ok(())
+    Ok(true)
 }
 
 async fn run(tx: &Tx, sql: impl Into<String>) -> Result<(), StoreError> {
@@ -136,10 +150,15 @@ async fn run(tx: &Tx, sql: impl Into<String>) -> Result<(), StoreError> {
         .map(|_| ())
 }
 
-/// Whether the default partition holds samples of a month.
-async fn holds_samples(tx: &Tx, range: &str) -> Result<bool, StoreError> {
-    let sql = format!("select exists (select from samples_default where {range})");
-    tx.fetch_bool(sqlx::query(AssertSqlSafe(sql))).await
+/// How many samples of a month the default partition holds, counted no further than needed.
+async fn count_strays(tx: &Tx, range: &str) -> Result<i64, StoreError> {
+    let sql = format!(
+        "select count(*) from (select from samples_default where {range} limit {MOST_MOVED} + 1) as stray"
+    );
+    match tx.fetch_optional(sqlx::query(AssertSqlSafe(sql))).await? {
+        Some(row) => Ok(row.try_get(0)?),
+        None => Ok(0),
+    }
 }
 
 async fn exists(tx: &Tx, table: &str) -> Result<bool, StoreError> {

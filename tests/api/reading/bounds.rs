@@ -66,7 +66,7 @@ async fn a_backfill_of_many_years_is_all_there_at_every_moment_and_finds_its_par
     let list = device.path("/readings?metric=t&limit=500");
     eventually(
         "the default partition is empty",
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         async || {
             let listed = points(&user.get(&list).await.expect(200));
             let values: Vec<_> = listed.iter().map(Point::value).collect();
@@ -80,4 +80,30 @@ async fn a_backfill_of_many_years_is_all_there_at_every_moment_and_finds_its_par
         },
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_stranger_makes_no_partitions() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let device = user.device().await;
+    let old = reading_at(time("2003-03-03T00:00:00Z"), 1);
+    user.delete(&device.path("")).await.expect(204);
+    device
+        .ingest_text(&old)
+        .await
+        .problem(401, "invalid_device_key");
+    let sql = app.sql().await;
+    assert_eq!(
+        sql.one("select to_regclass('samples_2003_03') is null")
+            .await,
+        "t"
+    );
+    let known = user.device().await;
+    known.ingest_text(&old).await.expect(201);
+    assert_eq!(
+        sql.one("select to_regclass('samples_2003_03') is null")
+            .await,
+        "f"
+    );
 }

@@ -280,7 +280,12 @@ async fn the_maximum_of_buckets_holds_over_all_metrics() {
     let app = App::start().await;
     let (user, device) = with_readings(&app).await;
     // 1,440 minutes for each of eight metrics are 11,520.
-    let metrics = |n: usize| (0..n).map(|n| format!("metric=m{n}&")).collect::<String>();
+    let metrics = |n: usize| {
+        (0..n)
+            .map(|n| format!("metric=m{n}&"))
+            .collect::<Vec<_>>()
+            .concat()
+    };
     let path = |n| device.path(&format!("/rollups?{}interval=1m&{DAY}", metrics(n)));
     user.get(&path(7)).await.expect(200);
     let refused = user.get(&path(8)).await.problem(422, "validation_failed");

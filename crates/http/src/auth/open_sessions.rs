@@ -4,11 +4,14 @@ use super::token::Proof;
 use domain::{Timestamp, session::SessionId};
 use moka::sync::Cache;
 use persistence::{Db, StoreError, session, session::OwnerId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long an instance takes a session for open without asking; a sign-out on another instance
 /// takes effect within this time.
 const TRUST: Duration = Duration::from_secs(4);
+
+/// How old an answer of the database may be to be trusted for [`TRUST`] from now.
+const PROMPT: Duration = Duration::from_millis(800);
 
 /// How long a session that ended here is remembered: longer than any access token lives.
 const MEMORY: Duration = Duration::from_mins(20);
@@ -53,8 +56,12 @@ impl OpenSessions {
         if let Some(owner) = self.open.get(&proof.session) {
             return Ok((owner.user_id() == proof.user).then_some(owner));
         }
+        let asked = Instant::now();
         let owner = session::authenticate(db, proof.session, proof.user, now).await?;
-        if let Some(owner) = owner {
+        // What a slow answer says was true when it was asked for, which may be too long ago.
+        if let Some(owner) = owner
+            && asked.elapsed() < PROMPT
+        {
             self.open.insert(proof.session, owner);
         }
         Ok(owner.filter(|_| !self.ended.contains_key(&proof.session)))

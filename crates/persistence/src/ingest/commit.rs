@@ -34,7 +34,7 @@ pub(super) struct Committer {
 
 impl Commit for Committer {
     async fn commit(&self, batch: &[&Submission]) -> Result<Vec<Verdict>, StoreError> {
-        self.ensure_partitions(batch).await;
+        self.ensure_partitions(batch).await?;
         let now = batch
             .iter()
             .map(|it| it.received_at)
@@ -61,25 +61,23 @@ impl Committer {
     }
 
     /// Makes the partitions that the group needs, as far as that is possible at once.
-    async fn ensure_partitions(&self, batch: &[&Submission]) {
-        let wanted: BTreeSet<Month> = batch
-            .iter()
-            .flat_map(|submission| &submission.readings)
-            .map(|reading| Month::of(reading.recorded_at))
-            .collect();
-        let mut made = 0;
-        for month in wanted {
-            let ready = match self.months().get(&month) {
-                None => false,
-                Some(until) => until.is_none_or(|until| Instant::now() < until),
-            };
-            if ready {
-                continue;
-            }
-            if made == PARTITIONS_PER_GROUP {
-                break;
-            }
-            made += 1;
+    ///
+    /// Only for those who may post: a stranger makes no tables here.
+    async fn ensure_partitions(&self, batch: &[&Submission]) -> Result<(), StoreError> {
+        if self.new_months(batch).is_empty() {
+            return Ok(());
+        }
+        let admitted = self
+            .db
+            .ingest_transaction("ingest.admitted", async |tx| {
+                resolve::admitted(tx, batch).await
+            })
+            .await?;
+        for month in self
+            .new_months(&admitted)
+            .into_iter()
+            .take(PARTITIONS_PER_GROUP)
+        {
             let until = match partition::ensure_for_ingest(&self.db, month).await {
                 Ok(()) => None,
                 Err(error) => {
@@ -92,6 +90,22 @@ impl Committer {
             };
             self.months().insert(month, until);
         }
+        Ok(())
+    }
+
+    /// The months of these readings that are not known to be taken care of.
+    fn new_months(&self, batch: &[&Submission]) -> BTreeSet<Month> {
+        let known = self.months();
+        let is_new = |month: &Month| match known.get(month) {
+            None => true,
+            Some(until) => until.is_some_and(|until| until <= Instant::now()),
+        };
+        batch
+            .iter()
+            .flat_map(|submission| &submission.readings)
+            .map(|reading| Month::of(reading.recorded_at))
+            .filter(is_new)
+            .collect()
     }
 
     fn months(&self) -> std::sync::MutexGuard<'_, HashMap<Month, Option<Instant>>> {

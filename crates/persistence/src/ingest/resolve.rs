@@ -91,6 +91,28 @@ pub(super) async fn resolve(
     })
 }
 
+/// The submissions of devices that may post now. Locks nothing, so it is only a forecast.
+pub(super) async fn admitted<'a>(
+    tx: &Tx,
+    batch: &[&'a Submission],
+) -> Result<Vec<&'a Submission>, StoreError> {
+    let statement = sqlx::query(
+        "select device_key from devices
+         where device_key = any($1) and enabled and deleted_at is null",
+    );
+    let keys: Vec<&str> = batch.iter().map(|it| it.key.as_str()).collect();
+    let rows = tx.fetch_all(statement.bind(keys)).await?;
+    let keys: HashSet<String> = rows
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    Ok(batch
+        .iter()
+        .copied()
+        .filter(|it| keys.contains(it.key.as_str()))
+        .collect())
+}
+
 /// Finds the devices of the group and locks them in the order of their identifiers, so that two
 /// instances which write for the same devices wait for each other instead of deadlocking.
 async fn lock_devices(
