@@ -113,17 +113,15 @@ impl NewAlertRule {
     #[must_use]
     pub fn display_name(&self) -> String {
         self.name.as_ref().map_or_else(
-            || {
-                format!(
-                    "{} {} {}",
-                    self.metric.as_str(),
-                    self.comparator.as_str(),
-                    self.threshold.get()
-                )
-            },
+            || condition(&self.metric, self.comparator, self.threshold),
             |name| name.as_str().to_owned(),
         )
     }
+}
+
+/// A condition in words, which is the name of a rule that has no other.
+fn condition(metric: &Metric, comparator: Comparator, threshold: ExactDecimal) -> String {
+    format!("{} {} {threshold}", metric.as_str(), comparator.as_str())
 }
 
 /// A merge patch (RFC 7396) of a rule: what is absent stays as it is.
@@ -201,12 +199,17 @@ impl AlertRuleChange {
     #[must_use]
     pub fn apply(self, rule: &AlertRule, now: Timestamp) -> (AlertRule, EditEffect) {
         let mut edited = rule.clone();
-        edited.name = self.name.map_or(edited.name, String::from);
         edited.metric = self.metric.unwrap_or(edited.metric);
         edited.comparator = self.comparator.unwrap_or(edited.comparator);
         edited.threshold = self.threshold.unwrap_or(edited.threshold);
         edited.severity = self.severity.unwrap_or(edited.severity);
         edited.enabled = self.enabled.unwrap_or(edited.enabled);
+        let unnamed = rule.name == condition(&rule.metric, rule.comparator, rule.threshold);
+        edited.name = match self.name {
+            Some(name) => name.into(),
+            None if unnamed => condition(&edited.metric, edited.comparator, edited.threshold),
+            None => edited.name,
+        };
         if edited == *rule {
             return (edited, EditEffect::None);
         }
@@ -262,6 +265,21 @@ pub(crate) mod tests {
                 (below, at, above)
             );
         }
+    }
+
+    #[test]
+    fn a_rule_without_a_name_is_called_by_its_condition() {
+        let mut rule = rule(Comparator::Gt, "10");
+        let edit = |rule: &AlertRule| {
+            let change = AlertRuleChange {
+                threshold: Some(number("11")),
+                ..Default::default()
+            };
+            change.apply(rule, rule.updated_at).0.name
+        };
+        assert_eq!(edit(&rule), "rule");
+        rule.name = "t gt 10".to_owned();
+        assert_eq!(edit(&rule), "t gt 11");
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl<'de> Deserialize<'de> for ExactDecimal {
 
 /// A number that the database computed, such as a sum, with as many digits as it takes.
 ///
-/// It may be wider than [`ExactDecimal`]: the sum of a million 28-digit readings has 34 digits.
+/// It may have more than 28 significant digits: the sum of a million 28-digit readings has 34 digits.
 #[derive(Debug, Clone, PartialEq, Eq, utoipa::ToSchema)]
 #[schema(value_type = f64, example = json!(21.5))]
 pub struct WideDecimal(String);

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
 )]
-#[serde(try_from = "Timestamp", into = "Timestamp")]
+#[serde(try_from = "String", into = "Timestamp")]
 #[schema(value_type = String, format = DateTime)]
 pub struct Instant(Timestamp);
 
-/// The year has more than four digits, or is not of our era.
+/// The text is no time, or the year has more than four digits or is not of our era.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be a time from the year 1 to the year 9999")]
+#[error("must be an RFC 3339 time such as 2026-01-31T12:00:00Z (in a URL, write + as %2B)")]
 pub struct InstantError;
 
 impl Instant {
@@ -22,6 +22,15 @@ impl Instant {
     #[must_use]
     pub fn get(self) -> Timestamp {
         self.0
+    }
+}
+
+impl TryFrom<String> for Instant {
+    type Error = InstantError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let at: Timestamp = text.parse().map_err(|_| InstantError)?;
+        Self::try_from(at)
     }
 }
 

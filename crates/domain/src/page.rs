@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// How many items a page may hold: 1 to 500, by default 50.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "u32")]
+#[serde(try_from = "String")]
 pub struct PageLimit(u32);
 
 /// The page size is out of range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be from 1 to 500")]
+#[error("must be a whole number from 1 to 500")]
 pub struct PageLimitError;
 
 impl PageLimit {
@@ -24,6 +24,16 @@ impl PageLimit {
 impl Default for PageLimit {
     fn default() -> Self {
         Self(50)
+    }
+}
+
+impl TryFrom<String> for PageLimit {
+    type Error = PageLimitError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+            .map_err(|_| PageLimitError)
+            .and_then(|limit: u32| Self::try_from(limit))
     }
 }
 

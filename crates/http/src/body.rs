@@ -121,9 +121,11 @@ fn too_large(limit: usize) -> Problem {
 
 /// Reads JSON into a valid `T`, or says which member is to blame.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Settles first whether it is JSON, since the parser also calls a null or a number in the place of
+    // a word, or a number out of range, broken JSON.
+    serde_json::from_slice::<IgnoredAny>(body).map_err(|error| malformed(&error))?;
     if !is_object(body) {
         // A list would do for the parser, as the members of `T` in their order; not for us.
-        serde_json::from_slice::<IgnoredAny>(body).map_err(|error| malformed(&error))?;
         let detail = "must be a JSON object".to_owned();
         return Err(Problem::invalid(FieldError::at_pointer(
             String::new(),
@@ -132,15 +134,8 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         )));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        if error.inner().is_data() {
-            Problem::invalid(blame(error.path(), &error.inner().to_string()))
-        } else {
-            malformed(error.inner())
-        }
-    })?;
-    deserializer.end().map_err(|error| malformed(&error))?;
-    Ok(value)
+    serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| Problem::invalid(blame(error.path(), error.inner())))
 }
 
 /// Whether the text begins as a JSON object does.
@@ -160,8 +155,9 @@ pub(crate) fn malformed(error: &serde_json::Error) -> Problem {
 }
 
 /// Turns what serde says of a member into our words.
-fn blame(path: &Path, message: &str) -> FieldError {
-    let (message, _) = message.rsplit_once(" at line ").unwrap_or((message, ""));
+fn blame(path: &Path, error: &serde_json::Error) -> FieldError {
+    let message = error.to_string();
+    let (message, _) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
     let quoted = message.split('`').nth(1).unwrap_or_default();
     let pointer = pointer(path);
     let (code, member, detail) = match message.split(' ').take(2).collect::<Vec<_>>()[..] {
@@ -172,6 +168,12 @@ fn blame(path: &Path, message: &str) -> FieldError {
             "is not a member that is known here".to_owned(),
         ),
         ["duplicate", "field"] => ("duplicate_field", quoted, "is there twice".to_owned()),
+        // Well formed JSON that the parser stumbles over: null where a word is meant, 1e400.
+        _ if !error.is_data() => (
+            "invalid_value",
+            "",
+            "is not a value that can be taken here".to_owned(),
+        ),
         // Such a message names a type of this program.
         _ if message.contains("struct ") => {
             ("invalid_value", "", "must be a JSON object".to_owned())
@@ -205,7 +207,7 @@ fn escape(member: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{device::NewDevice, user::NewUser};
+    use domain::{alert_rule::NewAlertRule, device::NewDevice, user::NewUser};
 
     fn problem<T: DeserializeOwned + std::fmt::Debug>(body: &str) -> String {
         let problem = parse::<T>(body.as_bytes()).unwrap_err();
@@ -227,11 +229,31 @@ mod tests {
             ),
             ("[]", "must be a JSON object"),
             (r#"["x"]"#, "must be a JSON object"),
+            (
+                r#"{"name": "x", "metadata": {"n": 1e400}}"#,
+                "metadata/n is not a value",
+            ),
             ("7", "must be a JSON object"),
         ] {
             let problem = problem::<NewDevice>(body);
             assert!(
                 problem.starts_with("ValidationFailed") && problem.contains(words),
+                "{problem}"
+            );
+        }
+    }
+
+    #[test]
+    fn null_in_the_place_of_a_word_is_no_broken_json() {
+        for (member, value) in [
+            ("severity", "null"),
+            ("severity", "1"),
+            ("comparator", "null"),
+        ] {
+            let rule = r#"{"metric": "t", "threshold": 1, "#;
+            let problem = problem::<NewAlertRule>(&format!("{rule}\"{member}\": {value}}}"));
+            assert!(
+                problem.contains(&format!("{member} is not a value")),
                 "{problem}"
             );
         }

@@ -35,7 +35,7 @@ struct DeviceView {
     status: DeviceStatus,
     /// A disabled device keeps its data, and its readings are refused with 403.
     enabled: bool,
-    /// When it last posted a reading, to the second.
+    /// When it last posted a reading; moves at most once a second.
     #[schema(required = true)]
     last_seen_at: Option<DateTime<Utc>>,
     metadata: Metadata,

@@ -46,7 +46,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             device, metric and time, threshold rules fire and resolve alerts.\n\n\
             Users authenticate with `Authorization: Bearer <access token>`, devices with \
             `X-Device-Key: rdk_…`. Times are RFC 3339 in UTC. Values are JSON numbers of up to 28 \
-            significant digits, kept exactly: read them with a decimal type. Every failure is \
+            significant digits, kept exactly: read them with a decimal type (this page shows them as JavaScript \
+            rounds them). Every failure is \
             `application/problem+json` (RFC 9457) with a stable `code`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),

@@ -39,6 +39,7 @@ fn blame(path: &str, message: &str) -> FieldError {
         ["missing", "field"] => {
             FieldError::at_parameter(quoted, "missing_parameter", "is missing".to_owned())
         }
+        ["UUID", _] => FieldError::at_parameter(name, "invalid_value", "must be a UUID".to_owned()),
         _ => FieldError::at_parameter(name, "invalid_value", message.to_owned()),
     }
 }
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn the_parameter_to_blame_is_named() {
         for (query, words) in [
-            ("limit=0", "limit must be from 1 to 500"),
+            ("limit=0", "limit must be a whole number from 1 to 500"),
             ("limit=x", "limit "),
             ("surprise=1", "surprise is not a parameter"),
         ] {

@@ -36,11 +36,11 @@ enum TimeZone {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct RollupParameters {
-    /// The metrics to sum up; repeat it for several.
+    /// The metrics to sum up; repeat it for several, up to 100.
     #[serde(default)]
     #[param(required = true, example = json!(["temperature"]))]
     metric: Vec<Metric>,
-    /// The width of a bucket: a number and `s`, `m`, `h` or `d`.
+    /// The width of a bucket: a number and `s`, `m`, `h` or `d`, at most `366d`.
     #[param(value_type = String, example = "1h")]
     interval: Interval,
     /// First instant inside the range; by default a day before `end`.
@@ -49,13 +49,14 @@ struct RollupParameters {
     /// First instant outside the range; by default now.
     #[param(value_type = Option<DateTime<Utc>>)]
     end: Option<Instant>,
-    /// Which aggregates, with commas between; `count` is always there.
+    /// Which aggregates, with commas between: avg, min, max, sum, count; by default all. `count` is
+    /// always there.
     #[serde(default)]
     #[param(value_type = Option<String>, example = "avg,min,max")]
     agg: Aggregates,
     /// The zone in which days begin.
     #[serde(default)]
-    #[param(inline, value_type = Option<String>, example = "UTC")]
+    #[param(inline, value_type = Option<TimeZone>)]
     timezone: TimeZone,
 }
 

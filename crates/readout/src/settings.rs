@@ -102,7 +102,7 @@ pub(crate) struct Settings {
         global = true,
         env = "RUST_LOG",
         value_name = "DIRECTIVES",
-        default_value = "info"
+        default_value = "info,sqlx::postgres::notice=warn"
     )]
     pub(crate) rust_log: String,
 

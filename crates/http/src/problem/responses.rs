@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use utoipa::{
     IntoResponses, ToSchema,
     openapi::{
-        ContentBuilder, OneOfBuilder, Ref, RefOr, Response, ResponseBuilder, Schema,
-        header::HeaderBuilder,
+        ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, header::HeaderBuilder,
+        schema::AnyOfBuilder,
     },
 };
 
@@ -94,8 +94,8 @@ fn response(kinds: &[ProblemKind]) -> Response {
     let problem = Ref::from_schema_name(ProblemView::name());
     let schema: RefOr<Schema> = if kinds.contains(&ProblemKind::NoUsableReading) {
         let batch = Ref::from_schema_name(RejectedBatchView::name());
-        let either = OneOfBuilder::new().item(problem).item(batch);
-        Schema::OneOf(either.build()).into()
+        let either = AnyOfBuilder::new().item(problem).item(batch);
+        Schema::AnyOf(either.build()).into()
     } else {
         problem.into()
     };

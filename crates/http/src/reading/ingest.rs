@@ -41,6 +41,7 @@ enum NewReadings {
 /// A reading to store.
 #[derive(utoipa::ToSchema)]
 #[schema(as = NewReading)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "describes the body in the document; it is read without this type"
@@ -56,7 +57,8 @@ struct NewReading {
 /// Post readings
 ///
 /// One reading, or up to 10,000 in a batch. The answer comes after the readings are committed, so
-/// what was acknowledged is never lost; posting the same again is harmless. A single reading is
+/// what was acknowledged is never lost. Posting the same again is harmless where `recorded_at` is given;
+/// without it each attempt is a reading of its own time. A single reading is
 /// answered with 201 (stored now) or 200 (stored before); a batch with 200 and what became of it.
 #[utoipa::path(
     tag = "readings",

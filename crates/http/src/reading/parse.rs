@@ -6,9 +6,9 @@ use crate::{
 };
 use domain::{
     Timestamp,
-    reading::{MAX_BATCH, RawReading, Reading, ReadingError},
+    reading::{MAX_BATCH, MetricError, RawReading, Reading, ReadingError},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -76,8 +76,15 @@ pub(super) fn parse(body: &[u8], now: Timestamp) -> Result<Posted, Problem> {
 /// Looks whether an object means to be a batch.
 #[derive(Deserialize)]
 struct Probe<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "there")]
     readings: Option<&'a RawValue>,
+}
+
+/// Reads a member that is there, also where it is null.
+fn there<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 fn batch(items: &[&RawValue], now: Timestamp) -> Result<Posted, Problem> {
@@ -96,17 +103,30 @@ fn reading(text: &str, now: Timestamp) -> Parsed {
     if !is_object(text.as_bytes()) {
         return Err(ReadingError::Malformed("must be a JSON object".to_owned()));
     }
-    let members: Members = serde_json::from_str(text).map_err(|error| {
-        let message = error.to_string();
-        let (message, _) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
-        ReadingError::Malformed(message.to_owned())
-    })?;
+    let members: Members = serde_json::from_str(text).map_err(|_| blame(text))?;
     let raw = RawReading {
         metric: members.metric.as_deref(),
         value: members.value.map(RawValue::get),
         recorded_at: members.recorded_at.as_deref(),
     };
     Reading::parse(raw, now)
+}
+
+/// Finds out which member of a reading is to blame; only refused readings are read a second time.
+fn blame(text: &str) -> ReadingError {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let Err(error) = serde_path_to_error::deserialize::<_, Members>(&mut deserializer) else {
+        return ReadingError::Malformed("is not a reading".to_owned());
+    };
+    match error.path().to_string().as_str() {
+        "metric" => ReadingError::Metric(MetricError),
+        "recorded_at" => ReadingError::Time,
+        _ => {
+            let message = error.inner().to_string();
+            let (message, _) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
+            ReadingError::Malformed(message.to_owned())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -156,8 +176,9 @@ mod tests {
             ),
             (
                 r#"{"metric": "t", "value": 1, "recorded_at": 17}"#,
-                "malformed_reading",
+                "invalid_recorded_at",
             ),
+            (r#"{"metric": 5, "value": 1}"#, "invalid_metric"),
             (
                 r#"{"metric": "t", "value": 1, "unit": "C"}"#,
                 "malformed_reading",
@@ -186,6 +207,10 @@ mod tests {
         }
         assert_eq!(
             codes(r#"{"readings": [], "x": 1}"#),
+            ["problem", "validation_failed"]
+        );
+        assert_eq!(
+            codes(r#"{"readings": null}"#),
             ["problem", "validation_failed"]
         );
         assert_eq!(
