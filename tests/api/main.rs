@@ -12,6 +12,7 @@ mod support;
 mod alert;
 mod alert_rule;
 mod architecture;
+mod blame;
 mod chaos;
 mod cli;
 mod device;

@@ -7,7 +7,8 @@ use actix_web::{
     web::{Bytes, BytesMut},
 };
 use futures_util::{StreamExt, future::LocalBoxFuture};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
 use std::time::Duration;
 
@@ -123,7 +124,7 @@ fn too_large(limit: usize) -> Problem {
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // Settles first whether it is JSON, since the parser also calls a null or a number in the place of
     // a word, or a number out of range, broken JSON.
-    serde_json::from_slice::<IgnoredAny>(body).map_err(|error| malformed(&error))?;
+    serde_json::from_slice::<&RawValue>(body).map_err(|error| malformed(&error))?;
     if !is_object(body) {
         // A list would do for the parser, as the members of `T` in their order; not for us.
         let detail = "must be a JSON object".to_owned();
