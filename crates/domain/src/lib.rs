@@ -7,6 +7,7 @@ pub mod alert_rule;
 pub mod decimal;
 pub mod device;
 pub mod duration;
+pub mod hex;
 mod id;
 pub mod instant;
 pub mod page;

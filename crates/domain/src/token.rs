@@ -1,7 +1,7 @@
 //! Opaque random tokens: how they are written, recognised and kept.
 
+use crate::hex;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -34,13 +34,7 @@ pub(crate) fn is_well_formed(prefix: &str, text: &str) -> bool {
 
 /// SHA-256 in hex. A token of 256 random bits needs no salt and no slow hash.
 pub(crate) fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing into a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    hex::encode(&Sha256::digest(text.as_bytes()))
 }
 
 fn checksum(text: &str) -> String {

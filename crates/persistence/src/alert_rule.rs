@@ -1,6 +1,6 @@
 //! Alert rules of an owner's devices.
 
-use crate::{Db, StoreError, Tx, alert, device, reading, session::OwnerId};
+use crate::{Db, StoreError, Tx, alert, device, reading, session::OwnerId, word};
 use domain::{
     Timestamp,
     alert::ResolvedReason,
@@ -75,22 +75,18 @@ impl TryFrom<row::Model> for AlertRule {
 }
 
 pub(crate) fn parse_comparator(text: &str) -> Result<Comparator, StoreError> {
-    [
+    let all = [
         Comparator::Gt,
         Comparator::Lt,
         Comparator::Gte,
         Comparator::Lte,
-    ]
-    .into_iter()
-    .find(|comparator| comparator.as_str() == text)
-    .ok_or_else(|| StoreError::corrupt("comparator", text))
+    ];
+    word::parse("comparator", &all, Comparator::as_str, text)
 }
 
 pub(crate) fn parse_severity(text: &str) -> Result<Severity, StoreError> {
-    [Severity::Critical, Severity::Warning, Severity::Info]
-        .into_iter()
-        .find(|severity| severity.as_str() == text)
-        .ok_or_else(|| StoreError::corrupt("severity", text))
+    let all = [Severity::Critical, Severity::Warning, Severity::Info];
+    word::parse("severity", &all, Severity::as_str, text)
 }
 
 /// Rules of the owner's devices that are not deleted, and neither are the devices.

@@ -15,6 +15,7 @@ pub mod reading;
 pub mod rollup;
 pub mod session;
 pub mod user;
+mod word;
 
 pub use db::{Db, DbSettings, Tx};
 pub use error::{Constraint, StoreError};

@@ -2,7 +2,6 @@
 
 use crate::Failure;
 use std::{
-    fmt::Write as _,
     fs::{self, OpenOptions},
     io::{self, ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
@@ -34,11 +33,7 @@ fn make(path: &Path) -> Result<(), Failure> {
     let mut bits = [0_u8; 32];
     getrandom::fill(&mut bits)
         .map_err(|error| format!("the system gives no random numbers: {error}"))?;
-    let secret = bits.iter().fold(String::new(), |mut hex, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let secret = domain::hex::encode(&bits);
     let half = path.with_extension(format!("{}.new", std::process::id()));
     // What a process of the same number left behind when it was killed.
     let _ = fs::remove_file(&half);

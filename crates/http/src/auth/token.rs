@@ -1,12 +1,11 @@
 //! Access tokens: JWTs (RFC 7519) that are signed with HS256 and live for 15 minutes.
 
-use domain::{Timestamp, session::SessionId, user::UserId};
+use domain::{Timestamp, hex, session::SessionId, user::UserId};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// How long an access token lives.
 pub(crate) const ACCESS_LIFETIME: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
@@ -118,11 +117,8 @@ fn key_id(secret: &[u8]) -> String {
         .chain_update(b"readout key id")
         .chain_update(secret)
         .finalize();
-    digest.iter().take(8).fold(String::new(), |mut hex, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    let first: Vec<u8> = digest.iter().copied().take(8).collect();
+    hex::encode(&first)
 }
 
 #[cfg(test)]

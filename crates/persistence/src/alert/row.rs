@@ -4,6 +4,7 @@ use crate::{
     StoreError,
     alert_rule::{parse_comparator, parse_severity},
     reading::{metric, value},
+    word,
 };
 use domain::{
     alert::{Alert, AlertId, AlertStatus, ResolvedReason},
@@ -83,15 +84,11 @@ impl TryFrom<Model> for Alert {
 }
 
 fn parse_status(text: &str) -> Result<AlertStatus, StoreError> {
-    [AlertStatus::Firing, AlertStatus::Resolved]
-        .into_iter()
-        .find(|status| status.as_str() == text)
-        .ok_or_else(|| StoreError::corrupt("alerts.status", text))
+    let all = [AlertStatus::Firing, AlertStatus::Resolved];
+    word::parse("alerts.status", &all, AlertStatus::as_str, text)
 }
 
 fn parse_reason(text: &str) -> Result<ResolvedReason, StoreError> {
-    ResolvedReason::ALL
-        .into_iter()
-        .find(|reason| reason.as_str() == text)
-        .ok_or_else(|| StoreError::corrupt("alerts.resolved_reason", text))
+    let all = &ResolvedReason::ALL;
+    word::parse("alerts.resolved_reason", all, ResolvedReason::as_str, text)
 }

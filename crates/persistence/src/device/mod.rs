@@ -4,7 +4,7 @@ mod purge;
 
 pub use purge::purge;
 
-use crate::{Db, StoreError, Tx, alert, session::OwnerId};
+use crate::{Db, StoreError, Tx, alert, session::OwnerId, word};
 use domain::{
     Timestamp,
     alert::ResolvedReason,
@@ -79,10 +79,8 @@ impl TryFrom<row::Model> for Device {
 }
 
 fn parse_status(text: &str) -> Result<DeviceStatus, StoreError> {
-    [DeviceStatus::Online, DeviceStatus::Offline]
-        .into_iter()
-        .find(|status| status.as_str() == text)
-        .ok_or_else(|| StoreError::corrupt("devices.status", text))
+    let all = [DeviceStatus::Online, DeviceStatus::Offline];
+    word::parse("devices.status", &all, DeviceStatus::as_str, text)
 }
 
 fn offline_after_seconds(duration: Duration) -> i32 {

@@ -1,15 +1,10 @@
 //! The transaction of a group: everything that its readings come to, or nothing. Knows no channel.
 
 use super::{
-    IngestError, Submission, Verdict, insert, judge, resolve,
-    resolve::{Resolved, Row},
-    writer::Commit,
+    IngestError, Submission, Verdict, insert, judge, resolve, resolve::Resolved, writer::Commit,
 };
 use crate::{Db, StoreError, partition};
-use domain::{
-    decimal::ExactDecimal,
-    reading::{Outcome, ReadingError},
-};
+use domain::reading::Outcome;
 use partition::Month;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -125,18 +120,4 @@ fn verdicts(batch: &[&Submission], resolved: &Resolved, stored: &[Outcome]) -> V
             Some(_) => Ok(outcomes.by_ref().take(submission.readings.len()).collect()),
         })
         .collect()
-}
-
-/// Whether a row was stored now.
-pub(super) fn is_created(outcome: &Outcome) -> bool {
-    *outcome == Outcome::Created
-}
-
-/// The outcome of a row that was not stored now, from the value that is.
-pub(super) fn outcome_beside(row: &Row, stored: ExactDecimal) -> Outcome {
-    if row.value == stored {
-        Outcome::Duplicate
-    } else {
-        Outcome::Rejected(ReadingError::Conflict)
-    }
 }

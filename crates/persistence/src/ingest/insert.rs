@@ -1,6 +1,5 @@
 //! Step 2: samples, each stored at most once.
 
-use super::commit::outcome_beside;
 use super::resolve::Row;
 use crate::{StoreError, Tx, reading::value};
 use domain::{
@@ -104,4 +103,13 @@ fn bind_keys<'q>(
     let series: Vec<i32> = rows.iter().map(|row| row.series_id).collect();
     let times: Vec<Timestamp> = rows.iter().map(|row| row.recorded_at).collect();
     statement.bind(series).bind(times)
+}
+
+/// The outcome of a row that was not stored now, from the value that is.
+fn outcome_beside(row: &Row, stored: ExactDecimal) -> Outcome {
+    if row.value == stored {
+        Outcome::Duplicate
+    } else {
+        Outcome::Rejected(ReadingError::Conflict)
+    }
 }

@@ -1,9 +1,6 @@
 //! Step 3: the rules of the devices judge what was stored, and alerts follow.
 
-use super::{
-    commit::is_created,
-    resolve::{Resolved, Row},
-};
+use super::resolve::{Resolved, Row};
 use crate::{StoreError, Tx, alert, alert_rule, reading};
 use domain::{
     Timestamp,
@@ -63,7 +60,7 @@ fn fresh<'a>(resolved: &'a Resolved, outcomes: &[Outcome]) -> Fresh<'a> {
         .rows
         .iter()
         .zip(outcomes)
-        .filter(|(_, outcome)| is_created(outcome));
+        .filter(|(_, outcome)| **outcome == Outcome::Created);
     for Row {
         series_id,
         recorded_at,
