@@ -34,7 +34,12 @@ pub(crate) fn is_well_formed(prefix: &str, text: &str) -> bool {
 
 /// SHA-256 in hex. A token of 256 random bits needs no salt and no slow hash.
 pub(crate) fn hash(text: &str) -> String {
-    hex::encode(&Sha256::digest(text.as_bytes()))
+    hex::encode(&digest(text))
+}
+
+/// SHA-256.
+pub(crate) fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
 }
 
 fn checksum(text: &str) -> String {

@@ -65,6 +65,24 @@ impl StoreError {
         matches!(self, Self::Contended(_))
     }
 
+    /// Whether the connection turned out to be closed from the other side.
+    pub(crate) fn is_disconnect(&self) -> bool {
+        match self {
+            Self::Unavailable(
+                DbErr::Query(RuntimeErr::SqlxError(cause))
+                | DbErr::Exec(RuntimeErr::SqlxError(cause))
+                | DbErr::Conn(RuntimeErr::SqlxError(cause)),
+            ) => is_closed(cause),
+            Self::Conflict(_)
+            | Self::Data(_)
+            | Self::Contended(_)
+            | Self::Timeout(_)
+            | Self::Unavailable(_)
+            | Self::Corrupt { .. }
+            | Self::Unexpected(_) => false,
+        }
+    }
+
     /// A short word for metrics.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -77,6 +95,17 @@ impl StoreError {
             Self::Corrupt { .. } => "corrupt",
             Self::Unexpected(_) => "unexpected",
         }
+    }
+}
+
+/// Whether an error of the driver says that the connection had been closed from the other side.
+pub(crate) fn is_closed(error: &sqlx::Error) -> bool {
+    match error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+    {
+        Some(state) => state.starts_with("57P") || state.starts_with("08"),
+        None => matches!(error, sqlx::Error::Io(_)),
     }
 }
 

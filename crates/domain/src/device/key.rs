@@ -1,6 +1,6 @@
 //! The key that identifies a device for life.
 
-use crate::token;
+use crate::{hex, token};
 
 const PREFIX: &str = "rdk_";
 
@@ -40,10 +40,10 @@ impl DeviceKey {
         &self.0
     }
 
-    /// What is stored to find the device by: SHA-256 in hex.
+    /// What is stored to find the device by.
     #[must_use]
     pub fn hash(&self) -> DeviceKeyHash {
-        DeviceKeyHash(token::hash(&self.0))
+        DeviceKeyHash(token::digest(&self.0))
     }
 
     /// The first ten characters, to tell keys apart by.
@@ -59,15 +59,15 @@ impl std::fmt::Debug for DeviceKey {
     }
 }
 
-/// SHA-256 of a device key: 64 hex digits, nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DeviceKeyHash(String);
+/// SHA-256 of a device key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeviceKeyHash([u8; 32]);
 
 impl DeviceKeyHash {
-    /// The hex digits.
+    /// The 64 hex digits that are stored.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn to_hex(&self) -> String {
+        hex::encode(&self.0)
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
         let key = DeviceKey::new([7; 32]);
         assert_eq!(DeviceKey::parse(key.reveal()), Ok(key.clone()));
         assert!(key.reveal().starts_with(key.prefix()));
-        assert_eq!(key.hash().as_str().len(), 64);
+        assert_eq!(key.hash().to_hex().len(), 64);
         assert!(!format!("{key:?}").contains(key.prefix()));
         assert!(DeviceKey::parse("rdk_nonsense").is_err());
         assert!(DeviceKey::parse("rdk_é").is_err());

@@ -1,34 +1,43 @@
 //! The one way to the database: named transactions on two lanes of a small pool.
 
 mod begin;
+mod open;
 mod settings;
 mod tx;
+mod writer;
 
 pub use settings::DbSettings;
 pub use tx::Tx;
+pub(crate) use writer::WriterLane;
 
 use crate::StoreError;
+use begin::{Opening, begin};
 use sqlx::PgPool;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Times that a transaction is tried when it loses against concurrent ones.
 const TRIES: u32 = 3;
 
 /// A handle to the database, cheap to clone.
 ///
-/// With more than one connection, one is kept for the ingest writer and the rest serve requests,
+/// With more than one connection, some are kept for the ingest writers and the rest serve requests,
 /// so that a slow dashboard cannot stop ingest. With one connection both share it.
 #[derive(Debug, Clone)]
 pub struct Db {
     requests: Lane,
     ingest: Lane,
+    writers: u32,
+    shared: bool,
 }
 
 /// A pool, and how transactions on it begin.
 #[derive(Debug, Clone)]
 struct Lane {
     pool: PgPool,
-    begin: String,
+    begin: Arc<[String]>,
     prepared_statements: bool,
 }
 
@@ -38,21 +47,26 @@ impl Db {
     pub fn new(settings: &DbSettings) -> Self {
         let lane = |connections| Lane {
             pool: settings.pool(connections),
-            begin: settings.begin_statement(),
+            begin: settings.begin_statements(),
             prepared_statements: settings.prepared_statements,
         };
         let cap = settings.max_connections.max(1);
-        if cap == 1 {
-            let shared = lane(1);
-            return Self {
-                requests: shared.clone(),
-                ingest: shared,
-            };
-        }
+        let writers = settings.ingest_connections.clamp(1, cap.saturating_sub(1).max(1));
+        let requests = lane(cap.saturating_sub(writers).max(1));
+        let shared = cap == 1;
+        let ingest = if shared { requests.clone() } else { lane(writers) };
         Self {
-            requests: lane(cap - 1),
-            ingest: lane(1),
+            requests,
+            ingest,
+            writers,
+            shared,
         }
+    }
+
+    /// The lanes of the ingest writers, one for each.
+    pub(crate) fn writer_lanes(&self) -> impl Iterator<Item = WriterLane> {
+        let lane = || WriterLane::new(self.ingest.clone(), self.shared);
+        std::iter::repeat_with(lane).take(self.writers as usize)
     }
 
     /// Runs `work` in one transaction on the lane of requests, and commits when it succeeds.
@@ -66,15 +80,6 @@ impl Db {
         work: impl AsyncFn(&Tx) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         run(&self.requests, name, work).await
-    }
-
-    /// The same on the lane of the ingest writer.
-    pub(crate) async fn ingest_transaction<T>(
-        &self,
-        name: &'static str,
-        work: impl AsyncFn(&Tx) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        run(&self.ingest, name, work).await
     }
 
     /// Waits for the transactions under way and closes every connection.
@@ -105,20 +110,31 @@ async fn run<T>(
     loop {
         let started = Instant::now();
         let result = attempt(lane, name, &work).await;
-        let outcome = result
-            .as_ref()
-            .map_or_else(StoreError::kind, |_| "committed");
-        metrics::histogram!("readout_transaction_seconds", "transaction" => name, "outcome" => outcome)
-            .record(started.elapsed());
+        record(name, started, &result);
         match result {
-            Err(error) if error.is_retryable() && tries < TRIES => {
-                tracing::info!(transaction = name, tries, "transaction lost, trying again");
-                tokio::time::sleep(Duration::from_millis(u64::from(10 * tries * tries))).await;
-                tries += 1;
-            }
+            Err(error) if error.is_retryable() && tries < TRIES => pause(name, &mut tries).await,
             result => return result,
         }
     }
+}
+
+/// Waits a little longer after each try, for the others to finish.
+async fn pause(name: &'static str, tries: &mut u32) {
+    tracing::info!(
+        transaction = name,
+        tries,
+        "transaction lost, trying again"
+    );
+    tokio::time::sleep(Duration::from_millis(u64::from(10 * *tries * *tries))).await;
+    *tries += 1;
+}
+
+fn record<T>(name: &'static str, started: Instant, result: &Result<T, StoreError>) {
+    let outcome = result
+        .as_ref()
+        .map_or_else(StoreError::kind, |_| "committed");
+    metrics::histogram!("readout_transaction_seconds", "transaction" => name, "outcome" => outcome)
+        .record(started.elapsed());
 }
 
 async fn attempt<T>(
@@ -126,9 +142,10 @@ async fn attempt<T>(
     name: &'static str,
     work: &impl AsyncFn(&Tx) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let tx = Tx::new(begin::begin(lane).await?, name, lane.prepared_statements);
+    let open = begin(lane, Opening::Now).await?;
+    let tx = Tx::new(open, name, lane.prepared_statements);
     match work(&tx).await {
-        Ok(value) => tx.commit().await.map(|()| value),
+        Ok(value) => tx.commit().await.map(|_| value),
         Err(error) => {
             tx.rollback().await;
             Err(error)

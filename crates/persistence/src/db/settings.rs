@@ -5,7 +5,7 @@ use sqlx::{
     ConnectOptions, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Connections idle for so long are closed, so that a sleeping instance holds none.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -16,6 +16,9 @@ pub struct DbSettings {
     options: PgConnectOptions,
     /// Most connections of this process, at least 1.
     pub max_connections: u32,
+    /// How many of them are kept for ingest, each with a writer of its own; at least one is left for
+    /// requests, and with a single connection both share it.
+    pub ingest_connections: u32,
     /// Whether statements may be named, which a transaction pooler must support
     /// (`PgBouncer` from 1.21 with `max_prepared_statements`).
     pub prepared_statements: bool,
@@ -47,6 +50,7 @@ impl DbSettings {
                 .application_name("readout")
                 .disable_statement_logging(),
             max_connections: 4,
+            ingest_connections: 1,
             prepared_statements: false,
             statement_timeout: Duration::from_secs(15),
         })
@@ -64,11 +68,15 @@ impl DbSettings {
             .connect_lazy_with(self.options.clone().statement_cache_capacity(cache))
     }
 
-    /// Opens a transaction and bounds its statements, in one message. Compiling a plan takes longer
-    /// than any of ours runs, above all with many partitions.
-    pub(super) fn begin_statement(&self) -> String {
+    /// Opens a transaction and bounds its statements. Compiling a plan takes longer than any of ours
+    /// runs, above all with many partitions.
+    pub(super) fn begin_statements(&self) -> Arc<[String]> {
         let millis = self.statement_timeout.as_millis();
-        format!("BEGIN; SET LOCAL statement_timeout = {millis}; SET LOCAL jit = off")
+        Arc::new([
+            "BEGIN".to_owned(),
+            format!("SET LOCAL statement_timeout = {millis}"),
+            "SET LOCAL jit = off".to_owned(),
+        ])
     }
 }
 
@@ -77,6 +85,7 @@ impl std::fmt::Debug for DbSettings {
         // The options hold a password.
         f.debug_struct("DbSettings")
             .field("max_connections", &self.max_connections)
+            .field("ingest_connections", &self.ingest_connections)
             .field("prepared_statements", &self.prepared_statements)
             .field("statement_timeout", &self.statement_timeout)
             .finish_non_exhaustive()

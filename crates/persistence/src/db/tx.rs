@@ -1,17 +1,19 @@
 //! A transaction under way: the only thing that statements run on.
 
+use super::open::Open;
 use crate::StoreError;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
     AssertSqlSafe, Executor, Postgres, Row,
+    pool::PoolConnection,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
 use std::sync::{Arc, OnceLock};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
-type Inner = sqlx::Transaction<'static, Postgres>;
+pub(crate) use super::open::Done;
 
 /// A transaction under way.
 ///
@@ -19,44 +21,70 @@ type Inner = sqlx::Transaction<'static, Postgres>;
 /// outlives the transaction on a server connection that the next transaction will not get.
 #[derive(Debug)]
 pub struct Tx {
-    inner: Mutex<Inner>,
+    open: Mutex<Open>,
     failed: OnceLock<StoreError>,
     name: &'static str,
     persistent: bool,
 }
 
 impl Tx {
-    pub(super) fn new(inner: Inner, name: &'static str, persistent: bool) -> Self {
+    pub(super) fn new(open: Open, name: &'static str, persistent: bool) -> Self {
         Self {
-            inner: Mutex::new(inner),
+            open: Mutex::new(open),
             failed: OnceLock::new(),
             name,
             persistent,
         }
     }
 
-    /// Commits, unless a statement failed before.
+    /// Commits, unless a statement failed before, and answers the connection for further use.
     ///
     /// PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK and no error, so what
     /// was taken for stored would be gone.
-    pub(super) async fn commit(self) -> Result<(), StoreError> {
-        let inner = self.inner.into_inner();
+    pub(super) async fn commit(self) -> Result<PoolConnection<Postgres>, StoreError> {
+        let open = self.open.into_inner();
         if let Some(error) = self.failed.into_inner() {
             tracing::error!(
                 transaction = self.name,
                 "commit of a failed transaction refused"
             );
-            let _ = inner.rollback().await;
+            let _ = open.rollback().await;
             return Err(error);
         }
-        inner.commit().await.map_err(StoreError::from)
+        open.commit().await.map_err(StoreError::from)
     }
 
-    /// Rolls back; a failure to do so is of no interest, since nothing was committed.
-    pub(super) async fn rollback(self) {
-        if let Err(error) = self.inner.into_inner().rollback().await {
+    /// Rolls back, and answers the connection if it still works. Nothing was committed either way.
+    pub(super) async fn rollback(self) -> Option<PoolConnection<Postgres>> {
+        let result = self.open.into_inner().rollback().await;
+        if let Err(error) = &result {
             tracing::debug!(transaction = self.name, %error, "rollback failed");
         }
+        result.ok()
+    }
+
+    /// Runs statements in one message, the cheapest way for more than one, and answers what each
+    /// came to.
+    ///
+    /// They have no parameters, so nothing may stand in them but our own words, numbers, hex digits and
+    /// checked names. Values come back in text form.
+    pub(crate) async fn message<const N: usize>(
+        &self,
+        statements: [String; N],
+    ) -> Result<[Done; N], StoreError> {
+        let result = self.open.lock().await.message(statements).await;
+        self.note(result)
+    }
+
+    /// Loads rows in the binary form of COPY, and answers how many there were.
+    pub(crate) async fn copy_in(&self, statement: &str, rows: &[u8]) -> Result<u64, StoreError> {
+        let result = self.open.lock().await.copy_in(statement, rows).await;
+        self.note(result)
+    }
+
+    /// Leaves a statement to be sent in one message with COMMIT.
+    pub(crate) async fn at_commit(&self, statement: String) {
+        self.open.lock().await.at_commit(statement);
     }
 
     /// Runs a statement and answers how many rows it touched.
@@ -65,7 +93,11 @@ impl Tx {
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<u64, StoreError> {
         let query = query.persistent(self.persistent);
-        let result = query.execute(&mut **self.lock().await).await;
+        let mut open = self.open.lock().await;
+        let result = match open.begun().await {
+            Ok(connection) => query.execute(connection).await,
+            Err(error) => Err(error),
+        };
         self.note(result).map(|done| done.rows_affected())
     }
 
@@ -75,7 +107,11 @@ impl Tx {
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>, StoreError> {
         let query = query.persistent(self.persistent);
-        let result = query.fetch_all(&mut **self.lock().await).await;
+        let mut open = self.open.lock().await;
+        let result = match open.begun().await {
+            Ok(connection) => query.fetch_all(connection).await,
+            Err(error) => Err(error),
+        };
         self.note(result)
     }
 
@@ -85,7 +121,11 @@ impl Tx {
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Option<PgRow>, StoreError> {
         let query = query.persistent(self.persistent);
-        let result = query.fetch_optional(&mut **self.lock().await).await;
+        let mut open = self.open.lock().await;
+        let result = match open.begun().await {
+            Ok(connection) => query.fetch_optional(connection).await,
+            Err(error) => Err(error),
+        };
         self.note(result)
     }
 
@@ -98,10 +138,6 @@ impl Tx {
             Some(row) => Ok(row.try_get(0)?),
             None => Ok(false),
         }
-    }
-
-    async fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().await
     }
 
     /// Remembers that a statement failed.
@@ -139,27 +175,29 @@ impl ConnectionTrait for Tx {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let result = self
-            .bind(&statement)
-            .execute(&mut **self.lock().await)
-            .await;
+        let mut open = self.open.lock().await;
+        let result = match open.begun().await {
+            Ok(connection) => self.bind(&statement).execute(connection).await,
+            Err(error) => Err(error),
+        };
         self.note_db(result.map(ExecResult::from).map_err(query_error))
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let result = self
-            .lock()
-            .await
-            .execute(AssertSqlSafe(sql.to_owned()))
-            .await;
+        let mut open = self.open.lock().await;
+        let result = match open.begun().await {
+            Ok(connection) => connection.execute(AssertSqlSafe(sql.to_owned())).await,
+            Err(error) => Err(error),
+        };
         self.note_db(result.map(ExecResult::from).map_err(query_error))
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let result = self
-            .bind(&statement)
-            .fetch_optional(&mut **self.lock().await)
-            .await;
+        let mut open = self.open.lock().await;
+        let result = match open.begun().await {
+            Ok(connection) => self.bind(&statement).fetch_optional(connection).await,
+            Err(error) => Err(error),
+        };
         self.note_db(
             result
                 .map(|row| row.map(QueryResult::from))
@@ -168,10 +206,11 @@ impl ConnectionTrait for Tx {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let result = self
-            .bind(&statement)
-            .fetch_all(&mut **self.lock().await)
-            .await;
+        let mut open = self.open.lock().await;
+        let result = match open.begun().await {
+            Ok(connection) => self.bind(&statement).fetch_all(connection).await,
+            Err(error) => Err(error),
+        };
         let rows = result.map(|rows| rows.into_iter().map(QueryResult::from).collect());
         self.note_db(rows.map_err(query_error))
     }

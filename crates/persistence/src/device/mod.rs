@@ -131,7 +131,7 @@ pub async fn insert(
             id: Set(Uuid::now_v7()),
             owner_id: Set(owner.uuid()),
             name: Set(new.name.clone().into()),
-            device_key: Set(key.hash().as_str().to_owned()),
+            device_key: Set(key.hash().to_hex()),
             key_prefix: Set(key.prefix().to_owned()),
             status: Set(DeviceStatus::Offline.as_str().to_owned()),
             enabled: Set(true),

@@ -1,0 +1,137 @@
+//! The connection of a transaction, from its first message to its last.
+
+use futures_util::TryStreamExt;
+use sqlx::{
+    AssertSqlSafe, Either, Executor, PgConnection, Postgres,
+    pool::PoolConnection,
+    postgres::{PgQueryResult, PgRow},
+};
+use std::{mem, sync::Arc};
+
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// What one statement of a message came to.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// The rows that it answered.
+    pub(crate) rows: Vec<PgRow>,
+    /// How many rows it touched.
+    pub(crate) affected: u64,
+}
+
+/// A connection in a transaction. One that is dropped before the transaction has ended is closed,
+/// so that nobody goes on in a transaction of someone else.
+#[derive(Debug)]
+pub(super) struct Open {
+    connection: Option<PoolConnection<Postgres>>,
+    /// The statements that open the transaction, if they are still to be sent.
+    opening: Option<Arc<[String]>>,
+    /// What is to be sent in one message with COMMIT.
+    closing: Vec<String>,
+}
+
+impl Open {
+    /// A transaction on this connection; `opening` is what is still to be sent to open it.
+    pub(super) fn new(
+        connection: PoolConnection<Postgres>,
+        opening: Option<Arc<[String]>>,
+    ) -> Self {
+        Self {
+            connection: Some(connection),
+            opening,
+            closing: Vec::new(),
+        }
+    }
+
+    /// The connection, with the transaction opened on it.
+    pub(super) async fn begun(&mut self) -> Result<&mut PgConnection> {
+        if let Some(opening) = self.opening.take() {
+            send(self.connection()?, &opening).await?;
+        }
+        self.connection()
+    }
+
+    /// Runs statements in one message, together with what opens the transaction.
+    pub(super) async fn message<const N: usize>(
+        &mut self,
+        statements: [String; N],
+    ) -> Result<[Done; N]> {
+        let mut all = self.opening.take().map(|it| it.to_vec()).unwrap_or_default();
+        all.extend(statements);
+        let mut done = send(self.connection()?, &all).await?;
+        let first = done.len().saturating_sub(N);
+        done.drain(..first);
+        done.try_into().map_err(|_| {
+            sqlx::Error::Protocol("a message was answered with too few results".to_owned())
+        })
+    }
+
+    /// Loads rows in the binary form of COPY.
+    pub(super) async fn copy_in(&mut self, statement: &str, rows: &[u8]) -> Result<u64> {
+        let mut copy = self.begun().await?.copy_in_raw(statement).await?;
+        copy.send(rows).await?;
+        copy.finish().await
+    }
+
+    /// Keeps a statement for the message that commits.
+    pub(super) fn at_commit(&mut self, statement: String) {
+        self.closing.push(statement);
+    }
+
+    /// Commits, and answers the connection, which is as good as new.
+    pub(super) async fn commit(self) -> Result<PoolConnection<Postgres>> {
+        self.end("COMMIT").await
+    }
+
+    /// Rolls back, and answers the connection, which is as good as new.
+    pub(super) async fn rollback(mut self) -> Result<PoolConnection<Postgres>> {
+        self.closing.clear();
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(mut self, how: &str) -> Result<PoolConnection<Postgres>> {
+        if self.opening.is_none() {
+            let mut last = mem::take(&mut self.closing);
+            last.push(how.to_owned());
+            send(self.connection()?, &last).await?;
+        }
+        self.connection.take().ok_or_else(gone)
+    }
+
+    fn connection(&mut self) -> Result<&mut PgConnection> {
+        self.connection.as_deref_mut().ok_or_else(gone)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.connection
+            && self.opening.is_none()
+        {
+            connection.close_on_drop();
+        }
+    }
+}
+
+/// A connection is taken out only when the transaction ends, and with it the handle.
+fn gone() -> sqlx::Error {
+    sqlx::Error::Protocol("the transaction has ended".to_owned())
+}
+
+/// Sends statements as one message of the simple protocol, and collects what each came to.
+async fn send(connection: &mut PgConnection, statements: &[String]) -> Result<Vec<Done>> {
+    let message = sqlx::raw_sql(AssertSqlSafe(statements.join(";")));
+    let mut answers = connection.fetch_many(message);
+    let mut done = Vec::with_capacity(statements.len());
+    let mut rows = Vec::new();
+    while let Some(answer) = answers.try_next().await? {
+        match answer {
+            Either::Left(result) => done.push(Done {
+                rows: mem::take(&mut rows),
+                affected: PgQueryResult::rows_affected(&result),
+            }),
+            Either::Right(row) => rows.push(row),
+        }
+    }
+    Ok(done)
+}

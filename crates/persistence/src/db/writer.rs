@@ -1,0 +1,98 @@
+//! The lane of an ingest writer: one connection that is kept from group to group.
+
+use super::{
+    Lane, TRIES, Tx,
+    begin::{Opening, begin},
+    open::Open,
+    pause, record,
+};
+use crate::StoreError;
+use sqlx::{Postgres, pool::PoolConnection};
+use std::{sync::Arc, time::Instant};
+
+/// The lane of one ingest writer.
+///
+/// Its transactions begin together with their first message, and its connection is not given back
+/// in between, where the pool would test it: each message less is a fifth of a small group.
+#[derive(Debug)]
+pub(crate) struct WriterLane {
+    lane: Lane,
+    /// Whether requests use the same connection, so that it must be given back each time.
+    shared: bool,
+    kept: Option<PoolConnection<Postgres>>,
+}
+
+impl WriterLane {
+    pub(super) fn new(lane: Lane, shared: bool) -> Self {
+        Self {
+            lane,
+            shared,
+            kept: None,
+        }
+    }
+
+    /// Runs `work` in one transaction, as [`super::Db::transaction`] does. Work that finds a dead
+    /// connection is run again on another, since nothing can have been committed.
+    pub(crate) async fn transaction<T>(
+        &mut self,
+        name: &'static str,
+        work: impl AsyncFn(&Tx) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (mut tries, mut spare) = (1, self.lane.pool.size());
+        loop {
+            let started = Instant::now();
+            let (result, finished) = self.attempt(name, &work).await;
+            record(name, started, &result);
+            match result {
+                Err(error) if !finished && error.is_disconnect() && spare > 0 => {
+                    tracing::debug!(transaction = name, "connection was dead, taking another");
+                    spare -= 1;
+                }
+                Err(error) if error.is_retryable() && tries < TRIES => {
+                    pause(name, &mut tries).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Gives the connection back, so that a service without work holds none for long.
+    pub(crate) fn rest(&mut self) {
+        self.kept = None;
+    }
+
+    /// Tries once, and answers whether it came as far as COMMIT, after which the outcome of a lost
+    /// connection is unknown.
+    async fn attempt<T>(
+        &mut self,
+        name: &'static str,
+        work: &impl AsyncFn(&Tx) -> Result<T, StoreError>,
+    ) -> (Result<T, StoreError>, bool) {
+        let open = match self.kept.take() {
+            Some(kept) => Open::new(kept, Some(Arc::clone(&self.lane.begin))),
+            None => match begin(&self.lane, Opening::WithFirstMessage).await {
+                Ok(open) => open,
+                Err(error) => return (Err(error), true),
+            },
+        };
+        let tx = Tx::new(open, name, self.lane.prepared_statements);
+        match work(&tx).await {
+            Ok(value) => {
+                let committed = tx.commit().await;
+                (committed.map(|it| self.keep(it)).map(|()| value), true)
+            }
+            Err(error) => {
+                if let Some(connection) = tx.rollback().await {
+                    self.keep(connection);
+                }
+                (Err(error), false)
+            }
+        }
+    }
+
+    fn keep(&mut self, connection: PoolConnection<Postgres>) {
+        if !self.shared {
+            self.kept = Some(connection);
+        }
+    }
+}
