@@ -1,13 +1,13 @@
 //! Posting readings: parse, hand to the writer, answer after COMMIT.
 
 use super::{
-    parse::{Parsed, Posted, parse},
+    parse::{Parsed, Shape, parse},
     receipt::{self, BatchReceipt, SingleReceipt},
 };
 use crate::{
     auth::device_key,
     body,
-    problem::{IngestProblems, Problem, ServerProblems},
+    problem::{IngestProblems, Problem, ProblemKind, ServerProblems},
     state::AppState,
 };
 use actix_web::{HttpRequest, HttpResponse, post, web, web::Data};
@@ -80,16 +80,18 @@ pub(super) async fn reading_create(
     body::require_json(&request)?;
     let body = body::read(&request, payload.into_inner(), BATCH_LIMIT).await?;
     let now = state.clock.now();
-    match parse(&body, now)? {
-        Posted::Single(parsed) => {
-            let only = [parsed.clone()];
-            let mut outcomes = submit(&state, key, &only, now).await?;
+    let posted = parse(&body, now, None)?;
+    let mut outcomes = submit(&state, key, &posted.items, now).await?;
+    match posted.shape {
+        Shape::Single => {
             // One reading has one outcome, and a refused one is that of the reading itself.
-            let reading = parsed?;
             let outcome = outcomes.next().unwrap_or(Outcome::Duplicate);
+            drop(outcomes);
+            let only = posted.items.into_iter().next();
+            let reading = only.ok_or_else(|| Problem::new(ProblemKind::Internal))??;
             receipt::single(reading, outcome)
         }
-        Posted::Batch(parsed) => receipt::batch(submit(&state, key, &parsed, now).await?),
+        Shape::Batch => receipt::batch(outcomes),
     }
 }
 

@@ -1,8 +1,14 @@
 //! Exact decimal numbers, in JSON and out of it without ever being a binary float.
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
+
+mod short;
+mod sum;
+mod wide;
+
+pub use wide::WideDecimal;
 
 /// One more than the largest 28-digit mantissa.
 const MANTISSA_LIMIT: u128 = 10_u128.pow(28);
@@ -31,6 +37,14 @@ pub enum DecimalError {
 impl ExactDecimal {
     /// Reads a number in the grammar of JSON (RFC 8259, section 6), exponents included.
     pub fn parse(text: &str) -> Result<Self, DecimalError> {
+        match short::parse(text) {
+            Some(number) => Ok(Self(number)),
+            None => Self::parse_any(text),
+        }
+    }
+
+    /// Reads a number of any length.
+    fn parse_any(text: &str) -> Result<Self, DecimalError> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => {
                 // An exponent that does not fit is out of range, unless it is no number at all.
@@ -114,7 +128,7 @@ impl std::fmt::Display for ExactDecimal {
 
 impl Serialize for ExactDecimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        raw_number(self.to_string()).serialize(serializer)
+        wide::raw_number(self.to_string()).serialize(serializer)
     }
 }
 
@@ -123,44 +137,6 @@ impl<'de> Deserialize<'de> for ExactDecimal {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         Self::parse(raw.get()).map_err(de::Error::custom)
     }
-}
-
-/// A number that the database computed, such as a sum, with as many digits as it takes.
-///
-/// It may have more than 28 significant digits: the sum of a million 28-digit readings has 34 digits.
-#[derive(Debug, Clone, PartialEq, Eq, utoipa::ToSchema)]
-#[schema(value_type = f64, example = json!(21.5))]
-pub struct WideDecimal(String);
-
-impl WideDecimal {
-    /// Takes the decimal text of a finite number, as `PostgreSQL` writes a `numeric`.
-    pub fn parse(text: String) -> Result<Self, DecimalError> {
-        if is_json_number(&text) {
-            Ok(Self(text))
-        } else {
-            Err(DecimalError::NotANumber)
-        }
-    }
-}
-
-impl Serialize for WideDecimal {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        raw_number(self.0.clone()).serialize(serializer)
-    }
-}
-
-/// Digits that JSON output carries verbatim.
-fn raw_number(digits: String) -> impl Serialize {
-    struct Raw(Result<Box<RawValue>, serde_json::Error>);
-    impl Serialize for Raw {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            match &self.0 {
-                Ok(raw) => raw.serialize(serializer),
-                Err(error) => Err(ser::Error::custom(error)),
-            }
-        }
-    }
-    Raw(RawValue::from_string(digits))
 }
 
 #[cfg(test)]
@@ -230,6 +206,16 @@ mod tests {
         #[test]
         fn never_panics(text in "\\PC*") {
             let _ = ExactDecimal::parse(&text);
+        }
+
+        #[test]
+        fn short_numbers_are_read_as_any_other(text in "-?[0-9]{0,10}\\.?[0-9]{0,10}[e ]?") {
+            if let Some(number) = short::parse(&text) {
+                let general = ExactDecimal::parse_any(&text).unwrap().get();
+                prop_assert_eq!(number.to_string(), general.to_string(), "{}", text);
+            } else if text.len() <= short::LONGEST {
+                prop_assert!(text.contains('e') || ExactDecimal::parse_any(&text).is_err(), "{}", text);
+            }
         }
 
         #[test]
