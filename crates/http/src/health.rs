@@ -7,7 +7,7 @@ use crate::{
 use actix_web::{HttpResponse, get, web::Data};
 use persistence::health;
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// How long the database may take to answer before the service says that it cannot work.
@@ -48,26 +48,37 @@ async fn health_ready(state: Data<AppState>) -> Result<HttpResponse, Problem> {
     if state.is_stopping() {
         return Err(refused("The service is going down.".to_owned()));
     }
-    // The query goes on in its task, since database work is never dropped half way.
-    let (db, known) = (state.db.clone(), Arc::clone(&state.migrations));
-    let missing =
-        actix_web::rt::spawn(async move { health::missing_migrations(&db, &known).await });
-    let missing = match tokio::time::timeout(PATIENCE, missing).await {
-        Ok(Ok(Ok(missing))) => missing,
-        Ok(Ok(Err(error))) => {
-            return Err(refused("The database cannot be reached.".to_owned()).because(error));
-        }
-        Ok(Err(_)) | Err(_) => {
-            return Err(refused(
-                "The database does not answer within a second.".to_owned(),
-            ));
-        }
+    // It goes on in its task, since database work is never dropped half way.
+    let checked = actix_web::rt::spawn(check(state));
+    match tokio::time::timeout(PATIENCE, checked).await {
+        Ok(Ok(Ok(()))) => Ok(HttpResponse::Ok().json(HealthView { status: "ready" })),
+        Ok(Ok(Err(problem))) => Err(problem),
+        Ok(Err(_)) | Err(_) => Err(refused(
+            "The database does not answer within a second.".to_owned(),
+        )),
+    }
+}
+
+/// Asks the database, once whether it has every migration and from then on whether it answers.
+async fn check(state: Data<AppState>) -> Result<(), Problem> {
+    let unreachable = || {
+        let detail = "The database cannot be reached.".to_owned();
+        Problem::with_detail(ProblemKind::Unavailable, detail)
     };
-    match missing.len() {
-        0 => Ok(HttpResponse::Ok().json(HealthView { status: "ready" })),
-        n => Err(refused(format!(
-            "The database lacks {n} migrations: run `readout migrate up`."
-        ))),
+    if state.is_migrated() {
+        let checked = state.ingest.check(state.clock.now()).await;
+        return checked.map_err(|error| unreachable().because(error));
+    }
+    let missing = health::missing_migrations(&state.db, &state.migrations).await;
+    match missing.map_err(|error| unreachable().because(error))?.len() {
+        0 => {
+            state.found_migrated();
+            Ok(())
+        }
+        n => Err(Problem::with_detail(
+            ProblemKind::Unavailable,
+            format!("The database lacks {n} migrations: run `readout migrate up`."),
+        )),
     }
 }
 

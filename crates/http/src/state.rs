@@ -41,6 +41,7 @@ pub struct AppState {
     pub(crate) metrics: PrometheusHandle,
     pub(crate) migrations: Arc<[String]>,
     stopping: Arc<AtomicBool>,
+    migrated: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for AppState {
@@ -74,12 +75,23 @@ impl AppState {
             metrics,
             migrations: migrations.into(),
             stopping: Arc::default(),
+            migrated: Arc::default(),
         })
     }
 
     /// Makes the service say that it is not ready, so that no new work is sent here.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the database was found to have every migration; none is ever taken back under a
+    /// service that runs.
+    pub(crate) fn is_migrated(&self) -> bool {
+        self.migrated.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn found_migrated(&self) {
+        self.migrated.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

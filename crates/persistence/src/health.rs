@@ -5,8 +5,7 @@ use sqlx::Row;
 
 /// The migrations of this list that the database does not have. Reads one small table.
 pub async fn missing_migrations(db: &Db, known: &[String]) -> Result<Vec<String>, StoreError> {
-    // On the writer's lane, whose transactions are short: slow queries of others make nobody unready.
-    db.ingest_transaction("health.missing_migrations", async |tx| {
+    db.transaction("health.missing_migrations", async |tx| {
         let table = sqlx::query("select to_regclass('seaql_migrations') is not null");
         if !tx.fetch_bool(table).await? {
             return Ok(known.to_vec());

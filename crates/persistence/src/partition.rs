@@ -1,6 +1,9 @@
 //! Monthly partitions of `samples`, made before they are needed or when they are.
 
-use crate::{Db, StoreError, Tx};
+use crate::{
+    Db, StoreError, Tx,
+    db::{End, WriterLane},
+};
 use chrono::{Datelike, Months, NaiveDate};
 use domain::Timestamp;
 use sqlx::{AssertSqlSafe, Row};
@@ -82,10 +85,15 @@ async fn strays(db: &Db) -> Result<Vec<Month>, StoreError> {
 ///
 /// One that cannot be made within a second, because a long query holds the default partition, is
 /// left for [`ensure_ahead`]: its samples go to the default partition meanwhile.
-pub(crate) async fn ensure_for_ingest(db: &Db, month: Month) -> Result<(), StoreError> {
-    db.ingest_transaction("partition.ensure", async |tx| ensure(tx, month).await)
-        .await
-        .map(|_| ())
+pub(crate) async fn ensure_for_ingest(
+    lane: &mut WriterLane,
+    month: Month,
+) -> Result<(), StoreError> {
+    lane.transaction("partition.ensure", async |tx| {
+        ensure(tx, month).await.map(End::Commit)
+    })
+    .await
+    .map(|_| ())
 }
 
 /// Makes one partition if it is not there, taking over what the default partition holds of it, and

@@ -32,7 +32,7 @@ async fn serve(
 ) -> Result<(), Failure> {
     let db = Db::new(&database.settings);
     let (ingest, writer) = Ingest::new(
-        db.clone(),
+        &db,
         IngestSettings {
             max_readings: settings.ingest_queue_readings,
             max_bytes: settings.ingest_queue_bytes,

@@ -59,10 +59,15 @@ pub(crate) struct Settings {
     )]
     database_direct_url: Option<Secret>,
 
-    /// Most connections to the database; one of them is kept for ingest
+    /// Most connections to the database
     #[arg(long, global = true, env = "DATABASE_MAX_CONNECTIONS", value_name = "N", default_value_t = 4,
         value_parser = value_parser!(u32).range(1..=100))]
     database_max_connections: u32,
+
+    /// How many of them are kept for ingest, each with a writer of its own
+    #[arg(long, global = true, env = "INGEST_CONNECTIONS", value_name = "N", default_value_t = 1,
+        value_parser = value_parser!(u32).range(1..=16))]
+    ingest_connections: u32,
 
     /// Whether to name prepared statements: only with a direct connection, or PgBouncer from 1.21
     /// with max_prepared_statements
@@ -164,6 +169,7 @@ impl Settings {
     pub(crate) fn database_at(&self, name: &str, url: &str) -> Result<DbSettings, Failure> {
         let mut settings = DbSettings::parse(url).map_err(|error| format!("{name} {error}"))?;
         settings.max_connections = self.database_max_connections;
+        settings.ingest_connections = self.ingest_connections;
         settings.prepared_statements = self.database_prepared_statements;
         let timeout = self.database_statement_timeout.seconds();
         settings.statement_timeout = std::time::Duration::from_secs(timeout.into());

@@ -2,6 +2,7 @@
 
 mod batch;
 mod bounds;
+mod bulk;
 mod digits;
 mod list;
 mod parallel;

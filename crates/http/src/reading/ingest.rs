@@ -16,7 +16,7 @@ use domain::{
     device::DeviceKeyHash,
     reading::{Outcome, Reading},
 };
-use persistence::ingest::Submission;
+use persistence::ingest::{Mode, Submission};
 
 /// Most bytes of a batch.
 const BATCH_LIMIT: usize = 1024 * 1024;
@@ -121,6 +121,7 @@ async fn submit(
     let submission = Submission {
         key,
         readings,
+        mode: Mode::Each,
         received_at: now,
     };
     let mut stored = state.ingest.submit(submission).await?.into_iter();

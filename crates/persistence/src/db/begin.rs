@@ -67,9 +67,9 @@ async fn begin_on_live_connection(
         if opening == Opening::WithFirstMessage {
             return Ok(open);
         }
-        match open.begun().await {
+        match open.begun().await.map(drop) {
             Err(error) if spare > 0 && is_closed(&error) => spare -= 1,
-            result => return result.map(|_| open),
+            result => return result.map(|()| open),
         }
     }
 }

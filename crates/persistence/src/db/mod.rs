@@ -6,9 +6,10 @@ mod settings;
 mod tx;
 mod writer;
 
+pub(crate) use open::Done;
 pub use settings::DbSettings;
 pub use tx::Tx;
-pub(crate) use writer::WriterLane;
+pub(crate) use writer::{End, WriterLane};
 
 use crate::StoreError;
 use begin::{Opening, begin};
@@ -51,10 +52,16 @@ impl Db {
             prepared_statements: settings.prepared_statements,
         };
         let cap = settings.max_connections.max(1);
-        let writers = settings.ingest_connections.clamp(1, cap.saturating_sub(1).max(1));
+        let writers = settings
+            .ingest_connections
+            .clamp(1, cap.saturating_sub(1).max(1));
         let requests = lane(cap.saturating_sub(writers).max(1));
         let shared = cap == 1;
-        let ingest = if shared { requests.clone() } else { lane(writers) };
+        let ingest = if shared {
+            requests.clone()
+        } else {
+            lane(writers)
+        };
         Self {
             requests,
             ingest,
@@ -120,11 +127,7 @@ async fn run<T>(
 
 /// Waits a little longer after each try, for the others to finish.
 async fn pause(name: &'static str, tries: &mut u32) {
-    tracing::info!(
-        transaction = name,
-        tries,
-        "transaction lost, trying again"
-    );
+    tracing::info!(transaction = name, tries, "transaction lost, trying again");
     tokio::time::sleep(Duration::from_millis(u64::from(10 * *tries * *tries))).await;
     *tries += 1;
 }

@@ -56,7 +56,11 @@ impl Open {
         &mut self,
         statements: [String; N],
     ) -> Result<[Done; N]> {
-        let mut all = self.opening.take().map(|it| it.to_vec()).unwrap_or_default();
+        let mut all = self
+            .opening
+            .take()
+            .map(|it| it.to_vec())
+            .unwrap_or_default();
         all.extend(statements);
         let mut done = send(self.connection()?, &all).await?;
         let first = done.len().saturating_sub(N);

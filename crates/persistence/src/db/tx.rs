@@ -1,6 +1,6 @@
 //! A transaction under way: the only thing that statements run on.
 
-use super::open::Open;
+use super::open::{Done, Open};
 use crate::StoreError;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
@@ -12,8 +12,6 @@ use sqlx::{
 };
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Mutex;
-
-pub(crate) use super::open::Done;
 
 /// A transaction under way.
 ///

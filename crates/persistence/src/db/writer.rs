@@ -22,6 +22,15 @@ pub(crate) struct WriterLane {
     kept: Option<PoolConnection<Postgres>>,
 }
 
+/// How a transaction that met no error is to end.
+#[derive(Debug)]
+pub(crate) enum End<T> {
+    /// With all that it did.
+    Commit(T),
+    /// As if it had never been.
+    Rollback(T),
+}
+
 impl WriterLane {
     pub(super) fn new(lane: Lane, shared: bool) -> Self {
         Self {
@@ -36,7 +45,7 @@ impl WriterLane {
     pub(crate) async fn transaction<T>(
         &mut self,
         name: &'static str,
-        work: impl AsyncFn(&Tx) -> Result<T, StoreError>,
+        work: impl AsyncFn(&Tx) -> Result<End<T>, StoreError>,
     ) -> Result<T, StoreError> {
         let (mut tries, mut spare) = (1, self.lane.pool.size());
         loop {
@@ -66,7 +75,7 @@ impl WriterLane {
     async fn attempt<T>(
         &mut self,
         name: &'static str,
-        work: &impl AsyncFn(&Tx) -> Result<T, StoreError>,
+        work: &impl AsyncFn(&Tx) -> Result<End<T>, StoreError>,
     ) -> (Result<T, StoreError>, bool) {
         let open = match self.kept.take() {
             Some(kept) => Open::new(kept, Some(Arc::clone(&self.lane.begin))),
@@ -77,16 +86,24 @@ impl WriterLane {
         };
         let tx = Tx::new(open, name, self.lane.prepared_statements);
         match work(&tx).await {
-            Ok(value) => {
+            Ok(End::Commit(value)) => {
                 let committed = tx.commit().await;
                 (committed.map(|it| self.keep(it)).map(|()| value), true)
             }
+            Ok(End::Rollback(value)) => {
+                self.roll_back(tx).await;
+                (Ok(value), false)
+            }
             Err(error) => {
-                if let Some(connection) = tx.rollback().await {
-                    self.keep(connection);
-                }
+                self.roll_back(tx).await;
                 (Err(error), false)
             }
+        }
+    }
+
+    async fn roll_back(&mut self, tx: Tx) {
+        if let Some(connection) = tx.rollback().await {
+            self.keep(connection);
         }
     }
 

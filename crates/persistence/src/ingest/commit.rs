@@ -1,123 +1,167 @@
 //! The transaction of a group: everything that its readings come to, or nothing. Knows no channel.
 
 use super::{
-    IngestError, Submission, Verdict, insert, judge, resolve, resolve::Resolved, writer::Commit,
+    Mode, Submission, Verdict,
+    directory::Directory,
+    group::{Group, Sender},
+    judge, lock,
+    lock::Locked,
+    months::Months,
+    resolve,
+    store::Load,
+    writer::{Commit, Route},
 };
-use crate::{Db, StoreError, partition};
-use domain::reading::Outcome;
-use partition::Month;
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+use crate::{
+    StoreError, Tx,
+    db::{End, WriterLane},
 };
+use domain::{Timestamp, reading::Outcome};
+use std::sync::Arc;
 
-/// After a partition could not be made, its month is left to the default partition for so long.
-const PARTITION_RETRY: Duration = Duration::from_mins(1);
-
-/// Most partitions that are made for one group, so that a backfill of years does not stop everyone
-/// else; the rest of it goes to the default partition, and a background worker makes room for it.
-const PARTITIONS_PER_GROUP: usize = 12;
-
-/// Commits groups on the writer's lane.
+/// Commits groups on a lane of its own.
 #[derive(Debug)]
 pub(super) struct Committer {
-    db: Db,
-    /// Months that need no attention until the given time; for ever where there is none.
-    months: Mutex<HashMap<Month, Option<Instant>>>,
+    lane: WriterLane,
+    months: Arc<Months>,
+    directory: Directory,
 }
 
 impl Commit for Committer {
-    async fn commit(&self, batch: &[&Submission]) -> Result<Vec<Verdict>, StoreError> {
-        self.ensure_partitions(batch).await?;
+    fn route(&self, submission: &Submission) -> Route {
+        match submission.mode {
+            Mode::Each if self.directory.series(submission).is_some() => Route::Known,
+            Mode::Each => Route::Fresh,
+            Mode::Atomic | Mode::DryRun => Route::Alone,
+        }
+    }
+
+    async fn commit(&mut self, batch: &[&Submission]) -> Result<Vec<Verdict>, StoreError> {
+        self.months.ensure(&mut self.lane, batch).await?;
         let now = batch
             .iter()
             .map(|it| it.received_at)
             .max()
             .unwrap_or_default();
-        self.db
-            .ingest_transaction("ingest.commit", async |tx| {
-                let resolved = resolve::resolve(tx, batch, now).await?;
-                let stored = insert::insert(tx, &resolved.rows).await?;
-                judge::judge(tx, &resolved, &stored, now).await?;
-                resolve::touch(tx, &resolved, batch).await?;
-                Ok(verdicts(batch, &resolved, &stored))
-            })
-            .await
+        if let Some(group) = self.known(batch) {
+            if let Some(verdicts) = self.commit_known(batch, &group, now).await? {
+                return Ok(verdicts);
+            }
+            // Some device is not what it was thought to be.
+            for submission in batch {
+                self.directory.forget(&submission.key);
+            }
+        }
+        self.commit_fresh(batch, now).await
+    }
+
+    fn rest(&mut self) {
+        self.lane.rest();
     }
 }
 
 impl Committer {
-    pub(super) fn new(db: Db) -> Self {
+    pub(super) fn new(lane: WriterLane, months: Arc<Months>, directory: Directory) -> Self {
         Self {
-            db,
-            months: Mutex::default(),
+            lane,
+            months,
+            directory,
         }
     }
 
-    /// Makes the partitions that the group needs, as far as that is possible at once.
-    ///
-    /// Only for those who may post: a stranger makes no tables here.
-    async fn ensure_partitions(&self, batch: &[&Submission]) -> Result<(), StoreError> {
-        if self.new_months(batch).is_empty() {
-            return Ok(());
+    /// The group, if every device and series of it is known.
+    fn known(&self, batch: &[&Submission]) -> Option<Group> {
+        let mut group = Group::with_room_for(batch);
+        for submission in batch {
+            if submission.mode != Mode::Each {
+                return None;
+            }
+            let (device, series) = self.directory.series(submission)?;
+            group.admit(device, submission, series.into_iter().map(Some));
         }
-        let admitted = self
-            .db
-            .ingest_transaction("ingest.admitted", async |tx| {
-                resolve::admitted(tx, batch).await
-            })
-            .await?;
-        for month in self
-            .new_months(&admitted)
-            .into_iter()
-            .take(PARTITIONS_PER_GROUP)
-        {
-            let until = match partition::ensure_for_ingest(&self.db, month).await {
-                Ok(()) => None,
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "partition not made, using the default one"
-                    );
-                    Some(Instant::now() + PARTITION_RETRY)
-                }
-            };
-            self.months().insert(month, until);
-        }
-        Ok(())
+        Some(group)
     }
 
-    /// The months of these readings that are not known to be taken care of.
-    fn new_months(&self, batch: &[&Submission]) -> BTreeSet<Month> {
-        let known = self.months();
-        let is_new = |month: &Month| match known.get(month) {
-            None => true,
-            Some(until) => until.is_some_and(|until| until <= Instant::now()),
+    /// Locks and stores in one message. Nothing is stored, and there is no answer, where a device has
+    /// been disabled or deleted meanwhile.
+    async fn commit_known(
+        &mut self,
+        batch: &[&Submission],
+        group: &Group,
+        now: Timestamp,
+    ) -> Result<Option<Vec<Verdict>>, StoreError> {
+        let devices = group.devices();
+        let load = Load::new(&group.rows);
+        let (lock, first) = (lock::statement(&devices, now), load.first_statement());
+        let work = async |tx: &Tx| {
+            let [locked, first] = tx.message([lock.clone(), first.clone()]).await?;
+            let locked = lock::read(&locked)?;
+            if locked.enabled != devices {
+                return Ok(End::Rollback(None));
+            }
+            let outcomes = load.finish(tx, first).await?;
+            follow_up(tx, group, &locked, &outcomes, now).await?;
+            Ok(End::Commit(Some(group.verdicts(batch, outcomes))))
         };
-        batch
-            .iter()
-            .flat_map(|submission| &submission.readings)
-            .map(|reading| Month::of(reading.recorded_at))
-            .filter(is_new)
-            .collect()
+        self.lane.transaction("ingest.commit", work).await
     }
 
-    fn months(&self) -> std::sync::MutexGuard<'_, HashMap<Month, Option<Instant>>> {
-        self.months.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Finds out who and what everything is, and stores it.
+    async fn commit_fresh(
+        &mut self,
+        batch: &[&Submission],
+        now: Timestamp,
+    ) -> Result<Vec<Verdict>, StoreError> {
+        let work = async |tx: &Tx| {
+            let (group, locked) = resolve::resolve(tx, batch, now).await?;
+            let load = Load::new(&group.rows);
+            let [first] = tx.message([load.first_statement()]).await?;
+            let outcomes = load.finish(tx, first).await?;
+            follow_up(tx, &group, &locked, &outcomes, now).await?;
+            let keep = batch.iter().all(|it| it.mode.keeps(&outcomes));
+            let verdicts = group.verdicts(batch, outcomes);
+            Ok(if keep {
+                End::Commit((group, verdicts, keep))
+            } else {
+                End::Rollback((group, verdicts, keep))
+            })
+        };
+        let (group, verdicts, kept) = self.lane.transaction("ingest.commit", work).await?;
+        self.learn(batch, &group, kept);
+        Ok(verdicts)
+    }
+
+    /// Remembers what a transaction found out.
+    fn learn(&self, batch: &[&Submission], group: &Group, committed: bool) {
+        for (submission, sender) in batch.iter().zip(&group.senders) {
+            match sender {
+                Sender::Device(known) | Sender::Disabled(known) => {
+                    self.directory.learn(submission.key, *known);
+                }
+                Sender::Unknown => self.directory.forget(&submission.key),
+            }
+        }
+        if committed {
+            for (id, series) in &group.series {
+                self.directory
+                    .learn_series(series.device, &series.metric, *id);
+            }
+        }
     }
 }
 
-/// What each caller is told, from what became of each row.
-fn verdicts(batch: &[&Submission], resolved: &Resolved, stored: &[Outcome]) -> Vec<Verdict> {
-    let mut outcomes = stored.iter().cloned();
-    batch
-        .iter()
-        .map(|submission| match resolved.devices.get(&submission.key) {
-            None => Err(IngestError::UnknownKey),
-            Some(device) if !device.enabled => Err(IngestError::Disabled),
-            // Rows stand in the order of the submissions that were let in.
-            Some(_) => Ok(outcomes.by_ref().take(submission.readings.len()).collect()),
-        })
-        .collect()
+/// What follows from stored readings: alerts, and that their devices were seen.
+async fn follow_up(
+    tx: &Tx,
+    group: &Group,
+    locked: &Locked,
+    outcomes: &[Outcome],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if !locked.armed.is_empty() {
+        judge::judge(tx, group, &locked.armed, outcomes, now).await?;
+    }
+    if !locked.due.is_empty() && !outcomes.is_empty() {
+        tx.at_commit(lock::touch(&locked.due, now)).await;
+    }
+    Ok(())
 }

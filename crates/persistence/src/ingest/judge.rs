@@ -1,6 +1,6 @@
 //! Step 3: the rules of the devices judge what was stored, and alerts follow.
 
-use super::resolve::{Resolved, Row};
+use super::group::{Group, Row};
 use crate::{StoreError, Tx, alert, alert_rule, reading};
 use domain::{
     Timestamp,
@@ -17,16 +17,18 @@ use uuid::Uuid;
 /// New readings of each device and metric.
 type Fresh<'a> = HashMap<(Uuid, &'a str), Vec<(Timestamp, ExactDecimal)>>;
 
-/// Evaluates every armed rule whose metric has new readings, and stores what that came to.
+/// Evaluates every armed rule of these devices whose metric has new readings, and stores what that
+/// came to.
 ///
 /// A duplicate was judged when it was first stored, and a conflict is not stored at all.
 pub(super) async fn judge(
     tx: &Tx,
-    resolved: &Resolved,
+    group: &Group,
+    armed: &[Uuid],
     outcomes: &[Outcome],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let fresh = fresh(resolved, outcomes);
+    let fresh = fresh(group, armed, outcomes);
     if fresh.is_empty() {
         return Ok(());
     }
@@ -54,9 +56,9 @@ pub(super) async fn judge(
     store_states(tx, &states).await
 }
 
-fn fresh<'a>(resolved: &'a Resolved, outcomes: &[Outcome]) -> Fresh<'a> {
+fn fresh<'a>(group: &'a Group, armed: &[Uuid], outcomes: &[Outcome]) -> Fresh<'a> {
     let mut fresh: Fresh<'a> = HashMap::new();
-    let created = resolved
+    let created = group
         .rows
         .iter()
         .zip(outcomes)
@@ -67,7 +69,9 @@ fn fresh<'a>(resolved: &'a Resolved, outcomes: &[Outcome]) -> Fresh<'a> {
         value,
     } in created.filter_map(|(row, _)| row.as_ref())
     {
-        if let Some(series) = resolved.series.get(series_id) {
+        if let Some(series) = group.series.get(series_id)
+            && armed.binary_search(&series.device).is_ok()
+        {
             let readings = fresh
                 .entry((series.device, series.metric.as_str()))
                 .or_default();

@@ -1,16 +1,28 @@
 //! The bounded queue between requests and the writer.
 
-use super::{IngestError, Submission, Verdict, commit::Committer, writer};
+use super::{
+    Identity, IngestError, Mode, Submission, Verdict,
+    commit::Committer,
+    directory::Directory,
+    months::Months,
+    writer::{self, GROUP_READINGS},
+};
 use crate::Db;
+use domain::{
+    Timestamp,
+    device::{DeviceKey, DeviceKeyHash},
+};
+use futures_util::future::join_all;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// How much may wait for the writer.
 #[derive(Debug, Clone, Copy)]
 pub struct IngestSettings {
     /// Most readings that wait or are being written, over all requests.
     pub max_readings: u32,
-    /// Most bytes of memory that they take, over all requests.
+    /// Most bytes of memory that they take, over all requests, and that bodies take which are
+    /// being read.
     pub max_bytes: u32,
 }
 
@@ -31,6 +43,32 @@ pub(super) struct Job {
     room: [OwnedSemaphorePermit; 2],
 }
 
+/// Memory that is set aside for the body of a request, until it is dropped.
+#[derive(Debug)]
+pub struct Room {
+    bytes: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// Takes so many bytes more, or fails with [`IngestError::Overloaded`] at once.
+    pub fn take(&mut self, bytes: usize) -> Result<(), IngestError> {
+        let more = take(&self.bytes, bytes)?;
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}
+
+fn take(semaphore: &Arc<Semaphore>, amount: usize) -> Result<OwnedSemaphorePermit, IngestError> {
+    let amount = u32::try_from(amount).unwrap_or(u32::MAX);
+    Arc::clone(semaphore)
+        .try_acquire_many_owned(amount)
+        .map_err(|_| IngestError::Overloaded)
+}
+
 impl Job {
     /// Answers the caller; one who has gone is no error.
     ///
@@ -46,58 +84,124 @@ impl Job {
     }
 }
 
-/// The way in for readings, cheap to clone. The writer ends when the last of them is dropped.
+/// The way in for readings, cheap to clone. The writers end when the last of them is dropped.
 #[derive(Debug, Clone)]
 pub struct Ingest {
     queue: mpsc::UnboundedSender<Job>,
+    directory: Directory,
     readings: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
 }
 
 impl Ingest {
-    /// A queue, and its writer, which the caller runs in a task of its own.
+    /// A queue, and its writers, which the caller runs in a task of its own.
     ///
-    /// The writer ends once every handle is dropped and everything is answered; if it ends before
-    /// that, the process must stop, since no reading can be taken any more.
-    pub fn new(db: Db, settings: IngestSettings) -> (Self, impl Future<Output = ()>) {
+    /// They end once every handle is dropped and everything is answered; if they end before that,
+    /// the process must stop, since no reading can be taken any more.
+    pub fn new(db: &Db, settings: IngestSettings) -> (Self, impl Future<Output = ()> + 'static) {
         // Unbounded only in name: every job holds room in both semaphores.
         let (queue, jobs) = mpsc::unbounded_channel();
+        let directory = Directory::new();
+        let (jobs, months) = (Arc::new(Mutex::new(jobs)), Arc::<Months>::default());
+        let writer = |lane| {
+            let committer = Committer::new(lane, Arc::clone(&months), directory.clone());
+            writer::run(Arc::clone(&jobs), committer)
+        };
+        let writers: Vec<_> = db.writer_lanes().map(writer).collect();
         let ingest = Self {
             queue,
+            directory,
             readings: Arc::new(Semaphore::new(settings.max_readings as usize)),
             bytes: Arc::new(Semaphore::new(settings.max_bytes as usize)),
         };
-        (ingest, writer::run(jobs, Committer::new(db)))
+        (ingest, async move {
+            join_all(writers).await;
+        })
     }
 
-    /// Hands readings to the writer and waits until they are committed, or why they are not.
+    /// Finds out who posts with this key, before anything of a request is read. Whether the device
+    /// may still post when its readings are committed is asked again then.
+    pub async fn identify(
+        &self,
+        key: DeviceKeyHash,
+        now: Timestamp,
+    ) -> Result<Identity, IngestError> {
+        if let Some(identity) = self.directory.identity(&key) {
+            return Ok(identity);
+        }
+        // The writer finds out, many at a time.
+        self.submit(knock(key, now)).await?;
+        // It is not there any more only where a great many others came between.
+        self.directory.identity(&key).ok_or(IngestError::Overloaded)
+    }
+
+    /// Whether the writers and their database answer; on their lane, since its transactions are short
+    /// and slow queries of others make nobody unready.
+    pub async fn check(&self, now: Timestamp) -> Result<(), IngestError> {
+        let nobody = DeviceKey::new([0; 32]).hash();
+        match self.submit(knock(nobody, now)).await {
+            // Where too much waits, something is at work.
+            Ok(_)
+            | Err(IngestError::UnknownKey | IngestError::Disabled | IngestError::Overloaded) => {
+                Ok(())
+            }
+            Err(error @ (IngestError::Stopped | IngestError::Store(_))) => Err(error),
+        }
+    }
+
+    /// Room for a body, of which nothing is taken yet.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        Room {
+            bytes: Arc::clone(&self.bytes),
+            taken: None,
+        }
+    }
+
+    /// Hands readings to the writers and waits until they are committed, or why they are not.
     ///
-    /// Answers [`IngestError::Overloaded`] at once where there is no room. A caller that stops
+    /// Answers [`IngestError::Overloaded`] at once where there is no room. More readings than make a
+    /// group are committed in slices, unless they are to be stored together. A caller that stops
     /// waiting takes nothing back.
     pub async fn submit(&self, submission: Submission) -> Verdict {
-        let room = self.room(&submission)?;
+        let jobs: Vec<_> = slices(submission)
+            .into_iter()
+            .map(|slice| self.job(slice))
+            .collect::<Result<_, _>>()?;
+        let mut waiting = Vec::with_capacity(jobs.len());
+        for (job, verdict) in jobs {
+            self.queue.send(job).map_err(|_| IngestError::Stopped)?;
+            waiting.push(verdict);
+        }
+        let mut outcomes = Vec::new();
+        for verdict in waiting {
+            let slice = verdict.await.unwrap_or(Err(IngestError::Stopped))?;
+            if outcomes.is_empty() {
+                outcomes = slice;
+            } else {
+                outcomes.extend(slice);
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Makes a job, if there is room for it.
+    fn job(
+        &self,
+        submission: Submission,
+    ) -> Result<(Job, oneshot::Receiver<Verdict>), IngestError> {
+        // A request without readings waits like one with a single reading.
+        let room = [
+            take(&self.readings, submission.readings.len().max(1))?,
+            take(&self.bytes, size(&submission))?,
+        ];
         let (reply, verdict) = oneshot::channel();
         let job = Job {
             submission,
             reply,
             room,
         };
-        self.queue.send(job).map_err(|_| IngestError::Stopped)?;
-        verdict.await.unwrap_or(Err(IngestError::Stopped))
-    }
-
-    fn room(&self, submission: &Submission) -> Result<[OwnedSemaphorePermit; 2], IngestError> {
-        let take = |semaphore: &Arc<Semaphore>, amount: usize| {
-            let amount = u32::try_from(amount).unwrap_or(u32::MAX);
-            Arc::clone(semaphore)
-                .try_acquire_many_owned(amount)
-                .map_err(|_| IngestError::Overloaded)
-        };
-        // A request without readings waits like one with a single reading.
-        Ok([
-            take(&self.readings, submission.readings.len().max(1))?,
-            take(&self.bytes, size(submission))?,
-        ])
+        Ok((job, verdict))
     }
 
     /// Records how much room is left.
@@ -114,12 +218,41 @@ impl Ingest {
     }
 }
 
-/// Bytes that a submission takes while it waits.
+/// Asks only whether the key is good.
+fn knock(key: DeviceKeyHash, now: Timestamp) -> Submission {
+    Submission {
+        key,
+        readings: Vec::new(),
+        mode: Mode::Each,
+        received_at: now,
+    }
+}
+
+/// Cuts what is more than a group, where parts of it may be stored without the others.
+fn slices(mut submission: Submission) -> Vec<Submission> {
+    let mut slices = Vec::with_capacity(1);
+    while submission.mode == Mode::Each && submission.readings.len() > GROUP_READINGS {
+        let rest = submission.readings.split_off(GROUP_READINGS);
+        let slice = Submission {
+            readings: std::mem::replace(&mut submission.readings, rest),
+            ..submission
+        };
+        slices.push(slice);
+    }
+    slices.push(submission);
+    slices
+}
+
+/// Bytes that a submission takes while it waits. Readings in a run share the name of their metric.
 fn size(submission: &Submission) -> usize {
-    let names: usize = submission
-        .readings
-        .iter()
-        .map(|reading| reading.metric.as_str().len())
-        .sum();
+    let mut names = 0;
+    let mut last = "";
+    for reading in &submission.readings {
+        let name = reading.metric.as_str();
+        if name != last {
+            names += name.len();
+        }
+        last = name;
+    }
     size_of::<Job>() + names + size_of_val(submission.readings.as_slice())
 }

@@ -1,94 +1,68 @@
-//! Step 1: which device each key belongs to, and which series each metric is.
+//! Finding out what a group talks about: keys become devices, metrics become series.
 
-use super::Submission;
+use super::{
+    Submission,
+    directory::Known,
+    group::{Group, Sender},
+    lock::{self, Locked},
+};
 use crate::{StoreError, Tx};
-use domain::{Timestamp, decimal::ExactDecimal, device::DeviceKeyHash, reading::MAX_METRICS};
+use domain::{Timestamp, device::DeviceKeyHash, reading::MAX_METRICS};
 use sqlx::{Postgres, Row as _, postgres::PgArguments, query::Query};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
-/// A device is marked as seen at most so often, so that marking costs nothing.
-const TOUCH_EVERY: chrono::TimeDelta = chrono::TimeDelta::seconds(1);
-
-/// A device whose row the transaction holds, so that it can be neither disabled nor deleted, nor
-/// its rules edited, before this commits.
-#[derive(Debug)]
-pub(super) struct LockedDevice {
-    pub(super) id: Uuid,
-    pub(super) enabled: bool,
-    online: bool,
-    last_seen_at: Option<Timestamp>,
-}
-
-/// A reading on its way into `samples`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Row {
-    pub(super) series_id: i32,
-    pub(super) recorded_at: Timestamp,
-    pub(super) value: ExactDecimal,
-}
-
-/// A series that readings of the group belong to.
-#[derive(Debug)]
-pub(super) struct Series {
-    pub(super) device: Uuid,
-    pub(super) metric: String,
-}
-
-/// The group, with every name replaced by what it stands for.
-#[derive(Debug)]
-pub(super) struct Resolved {
-    pub(super) devices: HashMap<DeviceKeyHash, LockedDevice>,
-    pub(super) series: HashMap<i32, Series>,
-    /// The readings of all submissions of known and enabled devices, in order; none for one whose
-    /// metric would be one too many.
-    pub(super) rows: Vec<Option<Row>>,
-}
-
+/// Finds the devices and series of a group, makes the series that are missing, and locks the devices.
 pub(super) async fn resolve(
     tx: &Tx,
     batch: &[&Submission],
     now: Timestamp,
-) -> Result<Resolved, StoreError> {
-    let devices = lock_devices(tx, batch).await?;
+) -> Result<(Group, Locked), StoreError> {
+    let found = find_devices(tx, batch).await?;
+    let mut devices: Vec<Uuid> = found.values().map(|known| known.device).collect();
+    devices.sort_unstable();
+    let [locked] = tx.message([lock::statement(&devices, now)]).await?;
+    let locked = lock::read(&locked)?;
+    let senders: Vec<Sender> = batch
+        .iter()
+        .map(|submission| sender(found.get(&submission.key), &locked))
+        .collect();
     let admitted: Vec<(Uuid, &Submission)> = batch
         .iter()
-        .filter_map(|submission| {
-            let device = devices
-                .get(&submission.key)
-                .filter(|device| device.enabled)?;
-            Some((device.id, *submission))
+        .zip(&senders)
+        .filter_map(|(submission, sender)| match sender {
+            Sender::Device(known) => Some((known.device, *submission)),
+            Sender::Disabled(_) | Sender::Unknown => None,
         })
         .collect();
     let series = series(tx, &admitted, now).await?;
-    let mut rows = Vec::with_capacity(admitted.iter().map(|(_, it)| it.readings.len()).sum());
-    for (device, submission) in admitted {
-        for reading in &submission.readings {
-            let series_id = series.get(&(device, reading.metric.as_str()));
-            rows.push(series_id.map(|series_id| Row {
-                series_id: *series_id,
-                recorded_at: reading.recorded_at,
-                value: reading.value,
-            }));
+    let mut group = Group::with_room_for(batch);
+    for (submission, sender) in batch.iter().zip(senders) {
+        match sender {
+            Sender::Device(known) => {
+                let id = |metric| series.get(&(known.device, metric)).copied();
+                let readings = submission.readings.iter();
+                group.admit(known, submission, readings.map(|it| id(it.metric.as_str())));
+            }
+            Sender::Disabled(_) | Sender::Unknown => group.senders.push(sender),
         }
     }
-    let series = series
-        .into_iter()
-        .map(|((device, metric), id)| {
-            (
-                id,
-                Series {
-                    device,
-                    metric: metric.to_owned(),
-                },
-            )
-        })
-        .collect();
-    Ok(Resolved {
-        devices,
-        series,
-        rows,
-    })
+    Ok((group, locked))
+}
+
+/// Who sent a submission, from who has its key and what the lock says of them.
+fn sender(found: Option<&Known>, locked: &Locked) -> Sender {
+    let Some(found) = found else {
+        return Sender::Unknown;
+    };
+    let known = |enabled| Known { enabled, ..*found };
+    if locked.enabled.binary_search(&found.device).is_ok() {
+        Sender::Device(known(true))
+    } else if locked.disabled.binary_search(&found.device).is_ok() {
+        Sender::Disabled(known(false))
+    } else {
+        Sender::Unknown
+    }
 }
 
 /// The submissions of devices that may post now. Locks nothing, so it is only a forecast.
@@ -100,7 +74,8 @@ pub(super) async fn admitted<'a>(
         "select device_key from devices
          where device_key = any($1) and enabled and deleted_at is null",
     );
-    let keys: Vec<&str> = batch.iter().map(|it| it.key.as_str()).collect();
+    let keys: HashSet<DeviceKeyHash> = batch.iter().map(|it| it.key).collect();
+    let keys: Vec<String> = keys.iter().map(DeviceKeyHash::to_hex).collect();
     let rows = tx.fetch_all(statement.bind(keys)).await?;
     let keys: HashSet<String> = rows
         .iter()
@@ -109,37 +84,33 @@ pub(super) async fn admitted<'a>(
     Ok(batch
         .iter()
         .copied()
-        .filter(|it| keys.contains(it.key.as_str()))
+        .filter(|it| keys.contains(&it.key.to_hex()))
         .collect())
 }
 
-/// Finds the devices of the group and locks them in the order of their identifiers, so that two
-/// instances which write for the same devices wait for each other instead of deadlocking.
-async fn lock_devices(
+async fn find_devices(
     tx: &Tx,
     batch: &[&Submission],
-) -> Result<HashMap<DeviceKeyHash, LockedDevice>, StoreError> {
-    let keys: HashSet<&DeviceKeyHash> = batch.iter().map(|submission| &submission.key).collect();
+) -> Result<HashMap<DeviceKeyHash, Known>, StoreError> {
+    let keys: HashMap<String, DeviceKeyHash> =
+        batch.iter().map(|it| (it.key.to_hex(), it.key)).collect();
     let statement = sqlx::query(
-        "select device_key, id, enabled, status = 'online', last_seen_at from devices
-         where device_key = any($1) and deleted_at is null
-         order by id for no key update",
+        "select device_key, id, owner_id from devices
+         where device_key = any($1) and deleted_at is null",
     );
-    let texts: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
-    let mut found: HashMap<String, LockedDevice> = HashMap::new();
+    let texts: Vec<&str> = keys.keys().map(String::as_str).collect();
+    let mut found = HashMap::new();
     for row in tx.fetch_all(statement.bind(texts)).await? {
-        let device = LockedDevice {
-            id: row.try_get(1)?,
-            enabled: row.try_get(2)?,
-            online: row.try_get(3)?,
-            last_seen_at: row.try_get(4)?,
+        let known = Known {
+            device: row.try_get(1)?,
+            owner: row.try_get(2)?,
+            enabled: false,
         };
-        found.insert(row.try_get(0)?, device);
+        if let Some(key) = keys.get(row.try_get::<&str, _>(0)?) {
+            found.insert(*key, known);
+        }
     }
-    let devices = keys
-        .into_iter()
-        .filter_map(|key| Some((key.clone(), found.remove(key.as_str())?)));
-    Ok(devices.collect())
+    Ok(found)
 }
 
 type SeriesIds<'a> = HashMap<(Uuid, &'a str), i32>;
@@ -232,37 +203,4 @@ async fn collect_series<'a>(
         }
     }
     Ok(())
-}
-
-/// Marks devices as online and seen, at most once a second each.
-pub(super) async fn touch(
-    tx: &Tx,
-    resolved: &Resolved,
-    batch: &[&Submission],
-) -> Result<(), StoreError> {
-    let mut seen: HashMap<Uuid, Timestamp> = HashMap::new();
-    for submission in batch.iter().filter(|it| !it.readings.is_empty()) {
-        let Some(device) = resolved.devices.get(&submission.key) else {
-            continue;
-        };
-        let at = submission.received_at;
-        let due = device
-            .last_seen_at
-            .is_none_or(|last| at - last >= TOUCH_EVERY);
-        if device.enabled && (due || !device.online) {
-            let latest = seen.entry(device.id).or_insert(at);
-            *latest = at.max(*latest);
-        }
-    }
-    if seen.is_empty() {
-        return Ok(());
-    }
-    let statement = sqlx::query(
-        "update devices set status = 'online', last_seen_at = greatest(last_seen_at, seen.at)
-         from unnest($1::uuid[], $2::timestamptz[]) as seen (id, at) where devices.id = seen.id",
-    );
-    let (ids, times): (Vec<Uuid>, Vec<Timestamp>) = seen.into_iter().unzip();
-    tx.execute(statement.bind(ids).bind(times))
-        .await
-        .map(|_| ())
 }

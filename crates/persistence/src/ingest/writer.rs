@@ -2,46 +2,78 @@
 
 use super::{IngestError, Submission, Verdict, queue::Job};
 use crate::StoreError;
-use tokio::sync::mpsc::UnboundedReceiver;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Mutex, mpsc::UnboundedReceiver};
 
-/// Readings after which a group is not gathered further.
-const GROUP_READINGS: usize = 10_000;
+/// Readings after which a group is not gathered further, and most readings of one job.
+pub(super) const GROUP_READINGS: usize = 5_000;
 
 /// Requests after which a group is not gathered further.
 const GROUP_REQUESTS: usize = 2_000;
 
-/// Stores submissions in one transaction, or none of them.
-pub(super) trait Commit {
-    /// A verdict for each submission, in order, or the error that befell all of them.
-    async fn commit(&self, batch: &[&Submission]) -> Result<Vec<Verdict>, StoreError>;
+/// How long a writer without work keeps its connection.
+const REST_AFTER: Duration = Duration::from_secs(5);
+
+/// The queue that all writers take from.
+pub(super) type Queue = Arc<Mutex<UnboundedReceiver<Job>>>;
+
+/// With whom a submission is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    /// With those that need nothing to be looked up.
+    Known,
+    /// With those of which something is to be found out first, so that they delay nobody else.
+    Fresh,
+    /// In a transaction of its own, since it may be rolled back.
+    Alone,
 }
 
-/// Runs until the queue is closed and empty.
+/// Stores submissions in one transaction, or none of them.
+pub(super) trait Commit {
+    /// With whom a submission is to be committed.
+    fn route(&self, submission: &Submission) -> Route;
+
+    /// A verdict for each submission, in order, or the error that befell all of them.
+    async fn commit(&mut self, batch: &[&Submission]) -> Result<Vec<Verdict>, StoreError>;
+
+    /// Holds no connection until there is work again.
+    fn rest(&mut self);
+}
+
+/// Runs until the queue is closed and empty. Any number of writers may share a queue.
 ///
 /// There is no delay timer: a lonely reading is committed at once, and while one group commits the
 /// next one gathers in the queue.
-pub(super) async fn run(mut queue: UnboundedReceiver<Job>, commit: impl Commit) {
-    while let Some(first) = queue.recv().await {
-        let jobs = gather(first, &mut queue);
-        let submissions: Vec<&Submission> = jobs.iter().map(|job| &job.submission).collect();
-        let readings: usize = submissions.iter().map(|it| it.readings.len()).sum();
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a histogram of at most some thousands"
-        )]
-        {
-            metrics::histogram!("readout_ingest_group_requests").record(jobs.len() as f64);
-            metrics::histogram!("readout_ingest_group_readings").record(readings as f64);
+pub(super) async fn run(queue: Queue, mut commit: impl Commit) {
+    loop {
+        let next = tokio::time::timeout(REST_AFTER, gather(&queue)).await;
+        let jobs = if let Ok(jobs) = next {
+            jobs
+        } else {
+            commit.rest();
+            gather(&queue).await
+        };
+        if jobs.is_empty() {
+            return;
         }
-        let verdicts = all_or_split(&commit, &submissions).await;
-        for (job, verdict) in jobs.into_iter().zip(verdicts) {
-            job.answer(verdict);
+        for part in divide(jobs, &commit) {
+            let submissions: Vec<&Submission> = part.iter().map(|job| &job.submission).collect();
+            record(&submissions);
+            let verdicts = all_or_split(&mut commit, &submissions).await;
+            for (job, verdict) in part.into_iter().zip(verdicts) {
+                job.answer(verdict);
+            }
         }
     }
 }
 
-/// Takes whatever waits behind the first job, up to the limits of a group.
-fn gather(first: Job, queue: &mut UnboundedReceiver<Job>) -> Vec<Job> {
+/// Waits for a job, and takes whatever waits behind it, up to the limits of a group. There is none
+/// when the queue is closed. Dropping the future loses nothing.
+async fn gather(queue: &Queue) -> Vec<Job> {
+    let mut queue = queue.lock().await;
+    let Some(first) = queue.recv().await else {
+        return Vec::new();
+    };
     let mut readings = first.submission.readings.len();
     let mut jobs = vec![first];
     while readings < GROUP_READINGS && jobs.len() < GROUP_REQUESTS {
@@ -52,9 +84,37 @@ fn gather(first: Job, queue: &mut UnboundedReceiver<Job>) -> Vec<Job> {
     jobs
 }
 
+/// Sorts jobs into those that are committed together.
+fn divide(jobs: Vec<Job>, commit: &impl Commit) -> Vec<Vec<Job>> {
+    let (mut known, mut fresh, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    for job in jobs {
+        match commit.route(&job.submission) {
+            Route::Known => known.push(job),
+            Route::Fresh => fresh.push(job),
+            Route::Alone => alone.push(vec![job]),
+        }
+    }
+    let mut parts = vec![known, fresh];
+    parts.append(&mut alone);
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+fn record(part: &[&Submission]) {
+    let readings: usize = part.iter().map(|it| it.readings.len()).sum();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a histogram of at most some thousands"
+    )]
+    {
+        metrics::histogram!("readout_ingest_group_requests").record(part.len() as f64);
+        metrics::histogram!("readout_ingest_group_readings").record(readings as f64);
+    }
+}
+
 /// Commits everything at once; where the data is refused, halves the group until only the culprit
 /// is left to hear of it.
-async fn all_or_split(commit: &impl Commit, batch: &[&Submission]) -> Vec<Verdict> {
+async fn all_or_split(commit: &mut impl Commit, batch: &[&Submission]) -> Vec<Verdict> {
     let mut verdicts = Vec::with_capacity(batch.len());
     let mut pending = vec![batch];
     while let Some(part) = pending.pop() {
@@ -91,18 +151,27 @@ fn blames_data(error: &StoreError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::Mode;
     use domain::{
         device::DeviceKey,
         reading::{Outcome, RawReading, Reading},
     };
-    use std::sync::Mutex;
-
     /// Refuses any batch that holds the metric `poison`, and remembers the size of each.
-    struct Picky(Mutex<Vec<usize>>);
+    struct Picky(Vec<usize>);
 
     impl Commit for Picky {
-        async fn commit(&self, batch: &[&Submission]) -> Result<Vec<Verdict>, StoreError> {
-            self.0.lock().unwrap().push(batch.len());
+        fn route(&self, submission: &Submission) -> Route {
+            match (submission.mode, submission.readings.len()) {
+                (Mode::Atomic | Mode::DryRun, _) => Route::Alone,
+                (Mode::Each, 0) => Route::Fresh,
+                (Mode::Each, _) => Route::Known,
+            }
+        }
+
+        fn rest(&mut self) {}
+
+        async fn commit(&mut self, batch: &[&Submission]) -> Result<Vec<Verdict>, StoreError> {
+            self.0.push(batch.len());
             if batch
                 .iter()
                 .any(|it| it.readings[0].metric.as_str() == "poison")
@@ -123,6 +192,7 @@ mod tests {
         Submission {
             key: DeviceKey::new([1; 32]).hash(),
             readings: vec![Reading::parse(raw, received_at).unwrap()],
+            mode: Mode::Each,
             received_at,
         }
     }
@@ -131,30 +201,36 @@ mod tests {
     async fn only_the_culprit_hears_of_it() {
         let batch: Vec<_> = ["a", "b", "poison", "c", "d"].map(submission).into();
         let batch: Vec<_> = batch.iter().collect();
-        let picky = Picky(Mutex::default());
-        let verdicts = all_or_split(&picky, &batch).await;
+        let mut picky = Picky(Vec::new());
+        let verdicts = all_or_split(&mut picky, &batch).await;
         let stored: Vec<_> = verdicts.iter().map(Result::is_ok).collect();
         assert_eq!(stored, [true, true, false, true, true]);
-        assert_eq!(*picky.0.lock().unwrap(), [5, 2, 3, 1, 2]);
+        assert_eq!(picky.0, [5, 2, 3, 1, 2]);
     }
 
     #[tokio::test]
     async fn an_outage_is_not_split() {
-        struct Down(Mutex<usize>);
+        struct Down(usize);
         impl Commit for Down {
-            async fn commit(&self, _: &[&Submission]) -> Result<Vec<Verdict>, StoreError> {
-                *self.0.lock().unwrap() += 1;
+            fn route(&self, _: &Submission) -> Route {
+                Route::Known
+            }
+
+            fn rest(&mut self) {}
+
+            async fn commit(&mut self, _: &[&Submission]) -> Result<Vec<Verdict>, StoreError> {
+                self.0 += 1;
                 Err(sqlx::Error::PoolTimedOut.into())
             }
         }
         let batch = [submission("a"), submission("b")];
-        let down = Down(Mutex::default());
-        let verdicts = all_or_split(&down, &[&batch[0], &batch[1]]).await;
+        let mut down = Down(0);
+        let verdicts = all_or_split(&mut down, &[&batch[0], &batch[1]]).await;
         assert!(
             verdicts
                 .iter()
                 .all(|it| matches!(it, Err(IngestError::Store(StoreError::Unavailable(_)))))
         );
-        assert_eq!(*down.0.lock().unwrap(), 1);
+        assert_eq!(down.0, 1);
     }
 }

@@ -1,0 +1,90 @@
+//! What is known of devices and series from earlier groups, so that most groups need not ask.
+
+use super::{Identity, Submission};
+use domain::{
+    device::{DeviceId, DeviceKeyHash},
+    reading::Metric,
+    user::UserId,
+};
+use moka::sync::Cache;
+use uuid::Uuid;
+
+/// Most devices that are remembered; each takes some 200 bytes.
+const DEVICES: u64 = 50_000;
+
+/// Most series that are remembered; each takes some 200 bytes.
+const SERIES: u64 = 100_000;
+
+/// What was found out about a device.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    pub(super) device: Uuid,
+    pub(super) owner: Uuid,
+    /// Whether it might post when it was last looked at.
+    pub(super) enabled: bool,
+}
+
+/// Which device has which key, and which series stands for which metric of a device.
+///
+/// Neither ever changes, so nothing here can be wrong for a device that is there. Whether it is
+/// there and may post is asked again in every transaction.
+#[derive(Debug, Clone)]
+pub(super) struct Directory {
+    devices: Cache<DeviceKeyHash, Known>,
+    series: Cache<(Uuid, Metric), i32>,
+}
+
+impl Directory {
+    pub(super) fn new() -> Self {
+        Self {
+            devices: Cache::new(DEVICES),
+            series: Cache::new(SERIES),
+        }
+    }
+
+    /// Who posts with this key, if that is known and the device might post when last looked at.
+    pub(super) fn identity(&self, key: &DeviceKeyHash) -> Option<Identity> {
+        let known = self.enabled(key)?;
+        Some(Identity {
+            device: DeviceId(known.device),
+            owner: UserId(known.owner),
+        })
+    }
+
+    /// A device that might post when it was last looked at.
+    pub(super) fn enabled(&self, key: &DeviceKeyHash) -> Option<Known> {
+        self.devices.get(key).filter(|known| known.enabled)
+    }
+
+    /// Remembers what a device was found to be.
+    pub(super) fn learn(&self, key: DeviceKeyHash, known: Known) {
+        self.devices.insert(key, known);
+    }
+
+    /// Forgets a device that is not what it was thought to be.
+    pub(super) fn forget(&self, key: &DeviceKeyHash) {
+        self.devices.invalidate(key);
+    }
+
+    /// Remembers the series of a metric. Only for one that is committed.
+    pub(super) fn learn_series(&self, device: Uuid, metric: &Metric, series: i32) {
+        self.series.insert((device, metric.clone()), series);
+    }
+
+    /// The series of each reading, if the device and all its metrics are known.
+    pub(super) fn series(&self, submission: &Submission) -> Option<(Known, Vec<i32>)> {
+        let known = self.enabled(&submission.key)?;
+        let mut series = Vec::with_capacity(submission.readings.len());
+        let mut last: Option<(&Metric, i32)> = None;
+        for reading in &submission.readings {
+            let id = match last {
+                // Devices mostly send runs of one metric.
+                Some((metric, id)) if *metric == reading.metric => id,
+                Some(_) | None => self.series.get(&(known.device, reading.metric.clone()))?,
+            };
+            last = Some((&reading.metric, id));
+            series.push(id);
+        }
+        Some((known, series))
+    }
+}

@@ -1,0 +1,61 @@
+//! Arrays as SQL literals. Nothing in them needs escaping: numbers, hex digits and hyphens.
+
+use super::group::Row;
+use std::fmt::{Display, Write};
+use uuid::Uuid;
+
+/// Writes `'{a,b,c}'` and a cast.
+fn array<T: Display>(items: impl Iterator<Item = T>, kind: &str) -> String {
+    let mut text = String::with_capacity(items.size_hint().0 * 17 + 16);
+    text.push_str("'{");
+    for (place, item) in items.enumerate() {
+        if place > 0 {
+            text.push(',');
+        }
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{item}");
+    }
+    text.push_str("}'::");
+    text.push_str(kind);
+    text.push_str("[]");
+    text
+}
+
+/// `uuid[]`.
+pub(super) fn uuids(ids: &[Uuid]) -> String {
+    array(ids.iter(), "uuid")
+}
+
+/// `unnest(…)` of series and microseconds since 1970, for [`instant`] to read.
+pub(super) fn keys(rows: &[&Row]) -> String {
+    let series = array(rows.iter().map(|row| row.series_id), "integer");
+    let times = array(
+        rows.iter().map(|row| row.recorded_at.timestamp_micros()),
+        "bigint",
+    );
+    format!("unnest({series}, {times})")
+}
+
+/// `unnest(…)` of series, microseconds since 1970 and values.
+pub(super) fn rows(rows: &[&Row]) -> String {
+    let series = array(rows.iter().map(|row| row.series_id), "integer");
+    let times = array(
+        rows.iter().map(|row| row.recorded_at.timestamp_micros()),
+        "bigint",
+    );
+    let values = array(rows.iter().map(|row| row.value), "numeric");
+    format!("unnest({series}, {times}, {values})")
+}
+
+/// `unnest(…)` of series, and the first and last microsecond of a span of time for each.
+pub(super) fn spans(spans: &[(i32, i64, i64)]) -> String {
+    let series = array(spans.iter().map(|span| span.0), "integer");
+    let first = array(spans.iter().map(|span| span.1), "bigint");
+    let last = array(spans.iter().map(|span| span.2), "bigint");
+    format!("unnest({series}, {first}, {last})")
+}
+
+/// An instant from microseconds since 1970. The factor is a double, which is exact until the year 2255.
+pub(super) fn instant(micros: impl Display) -> String {
+    format!("timestamptz 'epoch' + {micros} * interval '1 microsecond'")
+}
