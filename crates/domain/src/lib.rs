@@ -11,6 +11,7 @@ pub mod hex;
 mod id;
 pub mod instant;
 pub mod page;
+pub mod rate_limit;
 pub mod reading;
 pub mod rollup;
 pub mod session;
