@@ -26,6 +26,7 @@ mod owner;
 mod pooling;
 mod problem;
 mod reading;
+mod rejection;
 mod rollup;
 mod schema;
 mod session;

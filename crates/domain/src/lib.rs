@@ -13,6 +13,7 @@ pub mod instant;
 pub mod page;
 pub mod rate_limit;
 pub mod reading;
+pub mod rejection;
 pub mod rollup;
 pub mod session;
 mod token;

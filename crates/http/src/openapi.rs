@@ -5,7 +5,7 @@ use crate::{
     problem::{FieldError, ProblemView, documented_responses},
     reading,
     reading::RejectedBatchView,
-    rollup, session, user,
+    rejection, rollup, session, user,
 };
 use actix_web::{App, dev::ResourceDef};
 use std::sync::LazyLock;
@@ -30,6 +30,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             .configure(session::routes)
             .configure(device::routes)
             .configure(reading::routes)
+            .configure(rejection::routes)
             .configure(rollup::routes)
             .configure(alert_rule::routes)
             .configure(alert::routes),
@@ -56,7 +57,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     tags(
         (name = "auth", description = "Sign up, sign in, and stay signed in"),
         (name = "devices", description = "Provision devices and keep their settings"),
-        (name = "readings", description = "Post readings, and read them as they were stored"),
+        (name = "readings", description = "Post readings, read them as they were stored, and find out why one was not"),
         (name = "rollups", description = "Readings summed up by windows of time"),
         (name = "alert rules", description = "Which readings are worth an alert"),
         (name = "alerts", description = "What the rules found"),

@@ -131,6 +131,11 @@ impl Problem {
         self.kind
     }
 
+    /// What happened, as it is told to the client.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// What the log should know and the client should not.
     pub(crate) fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.more.cause.as_deref()
