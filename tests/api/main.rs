@@ -25,6 +25,7 @@ mod overload;
 mod owner;
 mod pooling;
 mod problem;
+mod rate_limit;
 mod reading;
 mod rejection;
 mod rollup;

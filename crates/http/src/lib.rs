@@ -12,6 +12,7 @@ mod openapi;
 mod path;
 mod problem;
 mod query;
+mod rate_limit;
 mod reading;
 mod rejection;
 mod rollup;
@@ -23,5 +24,6 @@ mod view;
 
 pub use clock::Clock;
 pub use openapi::document;
+pub use rate_limit::{RateLimitSettings, RateLimits};
 pub use server::{Bound, bind};
 pub use state::{AppState, AuthSettings, Parts};

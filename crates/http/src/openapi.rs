@@ -3,7 +3,7 @@
 use crate::{
     alert, alert_rule, device, health,
     problem::{FieldError, ProblemView, documented_responses},
-    reading,
+    rate_limit, reading,
     reading::RejectedBatchView,
     rejection, rollup, session, user,
 };
@@ -93,6 +93,8 @@ pub fn document() -> Document {
     components
         .responses
         .extend(problems.into_iter().map(|(name, it)| (name, it.into())));
+    describe_rate_limits(&mut document);
+    let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
@@ -107,6 +109,22 @@ pub fn document() -> Document {
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     components.add_security_scheme("device_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
     document
+}
+
+/// Says of the answers to readings that were taken what those to others say by themselves.
+fn describe_rate_limits(document: &mut Document) {
+    let paths = document.paths.paths.values_mut();
+    let posts = paths.filter_map(|path| path.post.as_mut());
+    let ingest = posts.filter(|it| it.operation_id.as_deref() == Some("reading_create"));
+    for (status, response) in ingest.flat_map(|it| &mut it.responses.responses) {
+        if let RefOr::T(response) = response
+            && status.starts_with('2')
+        {
+            for (name, header) in rate_limit::documented() {
+                response.headers.insert(name.to_owned(), header.into());
+            }
+        }
+    }
 }
 
 /// The paths that there are, each with its methods.

@@ -116,7 +116,6 @@ pub(crate) fn note_readings<'a>(
 }
 
 /// Notes a request that was refused as a whole, with the beginning of its body where that is known.
-#[expect(dead_code, reason = "for reading_create, once it knows the device")]
 pub(crate) fn note_request(
     state: &AppState,
     device: DeviceId,

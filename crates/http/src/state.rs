@@ -4,6 +4,7 @@ use crate::{
     auth::{OpenSessions, Passwords, Tokens},
     clock::Clock,
     problem::Problem,
+    rate_limit::RateLimits,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{Db, ingest::Ingest, rejection::Rejections};
@@ -38,6 +39,8 @@ pub struct Parts {
     pub ingest: Ingest,
     /// Counts what devices are refused. Whoever makes it flushes it, once more at the very end.
     pub rejections: Rejections,
+    /// How fast readings may come.
+    pub rate_limits: RateLimits,
     /// Figures for Prometheus.
     pub metrics: PrometheusHandle,
     /// Names of the migrations that the database must have.
@@ -50,6 +53,7 @@ pub struct AppState {
     pub(crate) db: Db,
     pub(crate) ingest: Ingest,
     pub(crate) rejections: Rejections,
+    pub(crate) rate_limits: RateLimits,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) passwords: Passwords,
     pub(crate) sessions: OpenSessions,
@@ -77,6 +81,7 @@ impl AppState {
             db: parts.db,
             ingest: parts.ingest,
             rejections: parts.rejections,
+            rate_limits: parts.rate_limits,
             tokens: Arc::new(Tokens::new(&auth.secret)),
             passwords: Passwords::new(auth.hashing_threads)
                 .map_err(|problem: Problem| PasswordsError(problem.to_string()))?,

@@ -3,7 +3,7 @@
 use crate::{
     Failure, database::Database, logging, settings::Settings, signals::Signals, workers::Workers,
 };
-use http::{AppState, AuthSettings, Bound, Parts};
+use http::{AppState, AuthSettings, Bound, Parts, RateLimits};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use persistence::{
     Db,
@@ -44,10 +44,12 @@ async fn serve(
         hashing_threads: settings.password_threads.into(),
     };
     let rejections = Rejections::default();
+    let rate_limits = RateLimits::new(settings.rate_limits());
     let parts = Parts {
         db: db.clone(),
         ingest,
         rejections: rejections.clone(),
+        rate_limits: rate_limits.clone(),
         metrics: metrics.clone(),
         migrations: migration::names(),
     };
@@ -64,7 +66,7 @@ async fn serve(
         )
     })?;
     let writer = spawn_local(writer);
-    let workers = Workers::start(&db, metrics, &rejections);
+    let workers = Workers::start(&db, metrics, &rejections, rate_limits);
     announce(&bound, database);
     let outcome = until_stopped(bound, state, writer, workers, signals).await;
     // Nobody notes anything any more: requests are answered, and the writer has ended.

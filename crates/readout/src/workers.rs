@@ -1,6 +1,6 @@
 //! Work that goes on in the background, each kind at its own pace.
 
-use http::Clock;
+use http::{Clock, RateLimits};
 use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{Db, StoreError, device, partition, rejection::Rejections, session};
 use std::time::Duration;
@@ -36,7 +36,12 @@ pub(crate) struct Workers {
 
 impl Workers {
     /// Starts them all.
-    pub(crate) fn start(db: &Db, metrics: PrometheusHandle, rejections: &Rejections) -> Self {
+    pub(crate) fn start(
+        db: &Db,
+        metrics: PrometheusHandle,
+        rejections: &Rejections,
+        rate_limits: RateLimits,
+    ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let clock = Clock;
@@ -71,6 +76,7 @@ impl Workers {
         tasks.spawn_local(repeat("metrics", stopping, async move || {
             // Without it what is recorded piles up until someone asks for it.
             metrics.run_upkeep();
+            rate_limits.forget_full();
             Ok(METRICS_EVERY)
         }));
         Self { stop, tasks }
