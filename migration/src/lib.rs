@@ -6,6 +6,7 @@ mod m20261101_000001_accounts;
 mod m20261101_000002_devices;
 mod m20261101_000003_samples;
 mod m20261101_000004_alerts;
+mod m20261101_000005_rejections;
 mod m20261101_000006_armed_devices;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000002_devices::Migration),
             Box::new(m20261101_000003_samples::Migration),
             Box::new(m20261101_000004_alerts::Migration),
+            Box::new(m20261101_000005_rejections::Migration),
             Box::new(m20261101_000006_armed_devices::Migration),
         ]
     }

@@ -104,6 +104,7 @@ fn every_noun_of_the_domain_is_in_every_layer() {
         "alert_rule",
         "device",
         "reading",
+        "rejection",
         "rollup",
         "session",
         "user",

@@ -37,6 +37,10 @@ async fn a_malformed_setting_is_refused_by_name() {
         ("LISTEN_ADDR", "127.0.0.1:99999"),
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "readout=loud"),
+        ("RATE_LIMITS", "perhaps"),
+        ("RATE_LIMIT_DEVICE", "0"),
+        ("RATE_LIMIT_DEVICE", "10000001"),
+        ("RATE_LIMIT_OWNER", "many"),
         ("AUTH_SECRET", "too short"),
     ] {
         let mut settings = App::settings(&database);

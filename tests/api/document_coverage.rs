@@ -64,7 +64,7 @@ impl Call {
 }
 
 /// Every operation. Those that end a thing or a session come last, since they are called in this order.
-const CALLS: [Call; 27] = [
+const CALLS: [Call; 28] = [
     call("health_live", Access::Public, Thing::None, 200),
     call("health_ready", Access::Public, Thing::None, 200),
     call("metrics_show", Access::Public, Thing::None, 200),
@@ -83,6 +83,7 @@ const CALLS: [Call; 27] = [
     call("reading_list", Access::Owner, Thing::Device, 200),
     call("reading_latest", Access::Owner, Thing::Device, 200),
     call("metric_list", Access::Owner, Thing::Device, 200),
+    call("rejection_list", Access::Owner, Thing::Device, 200),
     call("rollup_show", Access::Owner, Thing::Device, 200).query("?metric=t&interval=1h"),
     call("alert_rule_create", Access::Owner, Thing::Device, 201)
         .body(r#"{"metric": "t", "comparator": "gt", "threshold": 100}"#),

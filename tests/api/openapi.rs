@@ -55,6 +55,7 @@ async fn operations_have_ids_of_noun_and_verb_that_are_unique() {
         "session_",
         "device_",
         "reading_",
+        "rejection_",
         "metric_",
         "rollup_",
         "alert_rule_",

@@ -9,13 +9,14 @@ use crate::support::{Answer, App, Client, JSON, ago, reading_at};
 /// An operation on a thing: method, path and body.
 type Operation = (Method, &'static str, &'static str);
 
-const ON_A_DEVICE: [Operation; 9] = [
+const ON_A_DEVICE: [Operation; 10] = [
     (Method::GET, "/devices/{}", ""),
     (Method::PATCH, "/devices/{}", r#"{"name": "mine"}"#),
     (Method::DELETE, "/devices/{}", ""),
     (Method::GET, "/devices/{}/readings", ""),
     (Method::GET, "/devices/{}/metrics", ""),
     (Method::GET, "/devices/{}/latest", ""),
+    (Method::GET, "/devices/{}/rejections", ""),
     (Method::GET, "/devices/{}/rollups?metric=t&interval=1h", ""),
     (Method::GET, "/devices/{}/alert-rules", ""),
     (

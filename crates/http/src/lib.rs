@@ -12,7 +12,9 @@ mod openapi;
 mod path;
 mod problem;
 mod query;
+mod rate_limit;
 mod reading;
+mod rejection;
 mod rollup;
 mod server;
 mod session;
@@ -22,5 +24,6 @@ mod view;
 
 pub use clock::Clock;
 pub use openapi::document;
+pub use rate_limit::{RateLimitSettings, RateLimits};
 pub use server::{Bound, bind};
-pub use state::{AppState, AuthSettings};
+pub use state::{AppState, AuthSettings, Parts};

@@ -3,9 +3,9 @@
 use crate::{
     alert, alert_rule, device, health,
     problem::{FieldError, ProblemView, documented_responses},
-    reading,
+    rate_limit, reading,
     reading::RejectedBatchView,
-    rollup, session, user,
+    rejection, rollup, session, user,
 };
 use actix_web::{App, dev::ResourceDef};
 use std::sync::LazyLock;
@@ -30,6 +30,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             .configure(session::routes)
             .configure(device::routes)
             .configure(reading::routes)
+            .configure(rejection::routes)
             .configure(rollup::routes)
             .configure(alert_rule::routes)
             .configure(alert::routes),
@@ -56,7 +57,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     tags(
         (name = "auth", description = "Sign up, sign in, and stay signed in"),
         (name = "devices", description = "Provision devices and keep their settings"),
-        (name = "readings", description = "Post readings, and read them as they were stored"),
+        (name = "readings", description = "Post readings, read them as they were stored, and find out why one was not"),
         (name = "rollups", description = "Readings summed up by windows of time"),
         (name = "alert rules", description = "Which readings are worth an alert"),
         (name = "alerts", description = "What the rules found"),
@@ -92,6 +93,8 @@ pub fn document() -> Document {
     components
         .responses
         .extend(problems.into_iter().map(|(name, it)| (name, it.into())));
+    describe_rate_limits(&mut document);
+    let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
@@ -106,6 +109,22 @@ pub fn document() -> Document {
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     components.add_security_scheme("device_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
     document
+}
+
+/// Says of the answers to readings that were taken what those to others say by themselves.
+fn describe_rate_limits(document: &mut Document) {
+    let paths = document.paths.paths.values_mut();
+    let posts = paths.filter_map(|path| path.post.as_mut());
+    let ingest = posts.filter(|it| it.operation_id.as_deref() == Some("reading_create"));
+    for (status, response) in ingest.flat_map(|it| &mut it.responses.responses) {
+        if let RefOr::T(response) = response
+            && status.starts_with('2')
+        {
+            for (name, header) in rate_limit::documented() {
+                response.headers.insert(name.to_owned(), header.into());
+            }
+        }
+    }
 }
 
 /// The paths that there are, each with its methods.

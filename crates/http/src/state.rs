@@ -4,9 +4,10 @@ use crate::{
     auth::{OpenSessions, Passwords, Tokens},
     clock::Clock,
     problem::Problem,
+    rate_limit::RateLimits,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use persistence::{Db, ingest::Ingest};
+use persistence::{Db, ingest::Ingest, rejection::Rejections};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -29,11 +30,30 @@ impl std::fmt::Debug for AuthSettings {
     }
 }
 
+/// What the program has put together before it serves.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where everything is kept.
+    pub db: Db,
+    /// The way in for readings.
+    pub ingest: Ingest,
+    /// Counts what devices are refused. Whoever makes it flushes it, once more at the very end.
+    pub rejections: Rejections,
+    /// How fast readings may come.
+    pub rate_limits: RateLimits,
+    /// Figures for Prometheus.
+    pub metrics: PrometheusHandle,
+    /// Names of the migrations that the database must have.
+    pub migrations: Vec<String>,
+}
+
 /// What every handler may use. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
     pub(crate) db: Db,
     pub(crate) ingest: Ingest,
+    pub(crate) rejections: Rejections,
+    pub(crate) rate_limits: RateLimits,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) passwords: Passwords,
     pub(crate) sessions: OpenSessions,
@@ -56,24 +76,20 @@ impl std::fmt::Debug for AppState {
 pub struct PasswordsError(String);
 
 impl AppState {
-    /// Puts together what handlers use; `migrations` are the names that the database must have.
-    pub fn new(
-        db: Db,
-        ingest: Ingest,
-        auth: &AuthSettings,
-        metrics: PrometheusHandle,
-        migrations: Vec<String>,
-    ) -> Result<Self, PasswordsError> {
+    /// Puts together what handlers use.
+    pub fn new(parts: Parts, auth: &AuthSettings) -> Result<Self, PasswordsError> {
         Ok(Self {
-            db,
-            ingest,
+            db: parts.db,
+            ingest: parts.ingest,
+            rejections: parts.rejections,
+            rate_limits: parts.rate_limits,
             tokens: Arc::new(Tokens::new(&auth.secret)),
             passwords: Passwords::new(auth.hashing_threads)
                 .map_err(|problem: Problem| PasswordsError(problem.to_string()))?,
             sessions: OpenSessions::default(),
             clock: Clock,
-            metrics,
-            migrations: migrations.into(),
+            metrics: parts.metrics,
+            migrations: parts.migrations.into(),
             stopping: Arc::default(),
             migrated: Arc::default(),
         })

@@ -12,6 +12,7 @@ pub mod health;
 pub mod ingest;
 pub mod partition;
 pub mod reading;
+pub mod rejection;
 pub mod rollup;
 pub mod session;
 pub mod user;

@@ -83,6 +83,9 @@ mod tests {
             "PASSWORD_THREADS",
             "INGEST_QUEUE_READINGS",
             "INGEST_QUEUE_BYTES",
+            "RATE_LIMITS",
+            "RATE_LIMIT_DEVICE",
+            "RATE_LIMIT_OWNER",
         ] {
             assert!(help.contains(&format!("[env: {variable}")), "{variable}");
         }

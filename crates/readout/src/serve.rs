@@ -3,11 +3,12 @@
 use crate::{
     Failure, database::Database, logging, settings::Settings, signals::Signals, workers::Workers,
 };
-use http::{AppState, AuthSettings, Bound};
+use http::{AppState, AuthSettings, Bound, Parts, RateLimits};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use persistence::{
     Db,
     ingest::{Ingest, IngestSettings},
+    rejection::Rejections,
 };
 use tokio::task::{JoinHandle, spawn_local};
 
@@ -42,13 +43,17 @@ async fn serve(
         secret: database.auth_secret.clone(),
         hashing_threads: settings.password_threads.into(),
     };
-    let state = AppState::new(
-        db.clone(),
+    let rejections = Rejections::default();
+    let rate_limits = RateLimits::new(settings.rate_limits());
+    let parts = Parts {
+        db: db.clone(),
         ingest,
-        &auth,
-        metrics.clone(),
-        migration::names(),
-    )?;
+        rejections: rejections.clone(),
+        rate_limits: rate_limits.clone(),
+        metrics: metrics.clone(),
+        migrations: migration::names(),
+    };
+    let state = AppState::new(parts, &auth)?;
     let bound = http::bind(
         &state,
         settings.listen_addr,
@@ -61,10 +66,18 @@ async fn serve(
         )
     })?;
     let writer = spawn_local(writer);
-    let workers = Workers::start(&db, metrics);
+    let workers = Workers::start(&db, metrics, &rejections, rate_limits);
     announce(&bound, database);
-    until_stopped(bound, state, writer, workers, signals).await?;
+    let outcome = until_stopped(bound, state, writer, workers, signals).await;
+    // Nobody notes anything any more: requests are answered, and the writer has ended.
+    if let Err(error) = rejections.flush(&db).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "rejections not written"
+        );
+    }
     db.close().await;
+    outcome?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -7,7 +7,8 @@
 
 use crate::Failure;
 use clap::{Args, ValueEnum, value_parser};
-use domain::duration::Duration;
+use domain::{duration::Duration, rate_limit::MAX_RATE};
+use http::RateLimitSettings;
 use persistence::DbSettings;
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -130,6 +131,28 @@ pub(crate) struct Settings {
     #[arg(long, global = true, env = "INGEST_QUEUE_BYTES", value_name = "BYTES", default_value_t = 33_554_432,
         value_parser = value_parser!(u32).range(4_194_304..=1_073_741_824))]
     pub(crate) ingest_queue_bytes: u32,
+
+    /// Whether devices and owners have quotas of readings; more are answered with 429
+    #[arg(
+        long,
+        global = true,
+        env = "RATE_LIMITS",
+        value_name = "SWITCH",
+        value_enum,
+        default_value = "on"
+    )]
+    rate_limits: Switch,
+
+    /// Readings a second that a device may post on average, and 60 times as many (at least 10000)
+    /// at once; each instance counts for itself
+    #[arg(long, global = true, env = "RATE_LIMIT_DEVICE", value_name = "N", default_value_t = 1_000,
+        value_parser = value_parser!(u32).range(1..=i64::from(MAX_RATE)))]
+    rate_limit_device: u32,
+
+    /// The same for all devices of an owner together
+    #[arg(long, global = true, env = "RATE_LIMIT_OWNER", value_name = "N", default_value_t = 20_000,
+        value_parser = value_parser!(u32).range(1..=i64::from(MAX_RATE)))]
+    rate_limit_owner: u32,
 }
 
 /// A setting that is not to be printed.
@@ -146,6 +169,13 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret(…)")
     }
+}
+
+/// Whether something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 /// The form of the log.
@@ -174,6 +204,17 @@ impl Settings {
         let timeout = self.database_statement_timeout.seconds();
         settings.statement_timeout = std::time::Duration::from_secs(timeout.into());
         Ok(settings)
+    }
+
+    /// The quotas of readings, if there are any.
+    pub(crate) fn rate_limits(&self) -> Option<RateLimitSettings> {
+        match self.rate_limits {
+            Switch::Off => None,
+            Switch::On => Some(RateLimitSettings {
+                device_per_second: self.rate_limit_device,
+                owner_per_second: self.rate_limit_owner,
+            }),
+        }
     }
 
     /// The URL to migrate over, if a database was named.

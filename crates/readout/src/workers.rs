@@ -1,8 +1,8 @@
 //! Work that goes on in the background, each kind at its own pace.
 
-use http::Clock;
+use http::{Clock, RateLimits};
 use metrics_exporter_prometheus::PrometheusHandle;
-use persistence::{Db, StoreError, device, partition, session};
+use persistence::{Db, StoreError, device, partition, rejection::Rejections, session};
 use std::time::Duration;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -17,6 +17,9 @@ const PURGE_EVERY: Duration = Duration::from_secs(5);
 
 /// The pause between two steps of removing one, so that requests get their turn.
 const PURGE_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often what devices were refused is written down.
+const REJECTION_EVERY: Duration = Duration::from_secs(1);
 
 /// How often figures are gathered into their buckets.
 const METRICS_EVERY: Duration = Duration::from_secs(5);
@@ -33,7 +36,12 @@ pub(crate) struct Workers {
 
 impl Workers {
     /// Starts them all.
-    pub(crate) fn start(db: &Db, metrics: PrometheusHandle) -> Self {
+    pub(crate) fn start(
+        db: &Db,
+        metrics: PrometheusHandle,
+        rejections: &Rejections,
+        rate_limits: RateLimits,
+    ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let clock = Clock;
@@ -58,10 +66,17 @@ impl Workers {
             let more = device::purge(&own).await?;
             Ok(if more { PURGE_PAUSE } else { PURGE_EVERY })
         }));
+        let (own, stopping) = each(db);
+        let rejections = rejections.clone();
+        tasks.spawn_local(repeat("rejection", stopping, async move || {
+            rejections.flush(&own).await?;
+            Ok(REJECTION_EVERY)
+        }));
         let stopping = stopped.clone();
         tasks.spawn_local(repeat("metrics", stopping, async move || {
             // Without it what is recorded piles up until someone asks for it.
             metrics.run_upkeep();
+            rate_limits.forget_full();
             Ok(METRICS_EVERY)
         }));
         Self { stop, tasks }

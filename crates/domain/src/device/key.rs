@@ -71,9 +71,47 @@ impl DeviceKeyHash {
     }
 }
 
+/// The text with `rdk_…` in the place of everything that looks like a device key, whole or in part.
+#[must_use]
+pub fn mask_keys(text: &str) -> String {
+    let mut pieces = text.split(PREFIX);
+    let mut masked = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        masked.push_str(PREFIX);
+        let rest = piece.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        if rest.len() < piece.len() {
+            masked.push('…');
+        }
+        masked.push_str(rest);
+    }
+    masked
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_masked_wherever_they_stand() {
+        let key = DeviceKey::new([7; 32]);
+        let key = key.reveal();
+        for (text, masked) in [
+            (key.to_owned(), "rdk_…".to_owned()),
+            (
+                format!(r#"{{"key":"{key}","again":"{key}"}}"#),
+                r#"{"key":"rdk_…","again":"rdk_…"}"#.to_owned(),
+            ),
+            (format!("{key}{key}é"), "rdk_…rdk_…é".to_owned()),
+            (format!("rdk_{key}"), "rdk_rdk_…".to_owned()),
+            (
+                "a rdk_abc.d rdk_ e".to_owned(),
+                "a rdk_….d rdk_ e".to_owned(),
+            ),
+            ("no key".to_owned(), "no key".to_owned()),
+        ] {
+            assert_eq!(mask_keys(&text), masked);
+        }
+    }
 
     #[test]
     fn key_is_recognised_and_not_printed() {

@@ -3,7 +3,7 @@
 mod key;
 mod metadata;
 
-pub use key::{DeviceKey, DeviceKeyError, DeviceKeyHash};
+pub use key::{DeviceKey, DeviceKeyError, DeviceKeyHash, mask_keys};
 pub use metadata::{Metadata, MetadataError};
 
 use crate::{Timestamp, duration::Duration, id::id, user::DisplayName};

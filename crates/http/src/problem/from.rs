@@ -1,6 +1,7 @@
 //! From the errors of the layers below to problems.
 
 use super::{FieldError, Problem, ProblemKind};
+use crate::rate_limit::RateLimited;
 use domain::{
     alert::AlreadyResolved, device::MetadataError, reading::ReadingError, rollup::RollupError,
 };
@@ -30,6 +31,14 @@ impl From<IngestError> for Problem {
             IngestError::Stopped => Self::new(ProblemKind::Unavailable),
             IngestError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<RateLimited> for Problem {
+    fn from(limited: RateLimited) -> Self {
+        Self::with_detail(ProblemKind::RateLimited, limited.detail())
+            .retry_after(limited.retry_after())
+            .with_rate_limit(limited.fields())
     }
 }
 

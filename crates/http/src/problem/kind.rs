@@ -67,6 +67,8 @@ kinds! {
     ValidationFailed "validation_failed" UNPROCESSABLE_ENTITY "The request is not valid", "The request is not valid.";
     /// Not one reading of a batch was stored or stored before.
     NoUsableReading "no_usable_reading" UNPROCESSABLE_ENTITY "No reading could be taken", "Not one reading of the batch could be taken.";
+    /// More readings than the quota of the device or of its owner allows now.
+    RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many readings", "More readings than the quota allows; nothing was stored.";
     /// Too much waits already.
     Overloaded "overloaded" SERVICE_UNAVAILABLE "The service is overloaded", "Too many requests wait already; nothing was stored.";
     /// The database cannot be reached.
@@ -78,9 +80,13 @@ kinds! {
 }
 
 impl ProblemKind {
-    /// Seconds after which to try again, where that makes sense.
-    pub(super) fn retry_after(self) -> Option<u32> {
-        (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
+    /// Seconds after which to try again, where that makes sense and nothing more precise is known.
+    pub(super) fn retry_after(self) -> Option<u64> {
+        let later = [
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        later.contains(&self.status()).then_some(1)
     }
 
     /// How to authenticate (RFC 9110, section 11.6.1), where that was what failed.

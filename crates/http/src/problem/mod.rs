@@ -10,6 +10,7 @@ pub(crate) use responses::{
     IngestProblems, InputProblems, NotFoundProblem, ServerProblems, all as documented_responses,
 };
 
+use crate::rate_limit::RateLimitFields;
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{StatusCode, header},
@@ -36,6 +37,8 @@ struct More {
     errors: Vec<FieldError>,
     allow: Option<String>,
     receipt: Option<serde_json::Value>,
+    retry_after: Option<u64>,
+    rate_limit: Option<RateLimitFields>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -120,6 +123,18 @@ impl Problem {
         self
     }
 
+    /// Says when to try again, in whole seconds.
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.more.retry_after = Some(seconds);
+        self
+    }
+
+    /// Says what is left of the quotas.
+    pub(crate) fn with_rate_limit(mut self, fields: RateLimitFields) -> Self {
+        self.more.rate_limit = Some(fields);
+        self
+    }
+
     /// Adds the members of an ingest receipt.
     pub(crate) fn with_receipt(mut self, receipt: &impl Serialize) -> Self {
         self.more.receipt = serde_json::to_value(receipt).ok();
@@ -129,6 +144,11 @@ impl Problem {
     /// What kind of problem it is.
     pub(crate) fn kind(&self) -> ProblemKind {
         self.kind
+    }
+
+    /// What happened, as it is told to the client.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// What the log should know and the client should not.
@@ -142,7 +162,7 @@ impl Problem {
         response
             .content_type(PROBLEM_JSON)
             .insert_header((header::CACHE_CONTROL, "no-store"));
-        if let Some(seconds) = self.kind.retry_after() {
+        if let Some(seconds) = self.more.retry_after.or(self.kind.retry_after()) {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
         if let Some(challenge) = self.kind.challenge() {
@@ -151,7 +171,7 @@ impl Problem {
         if let Some(methods) = &self.more.allow {
             response.insert_header((header::ALLOW, methods.as_str()));
         }
-        response.json(ProblemView {
+        let mut response = response.json(ProblemView {
             r#type: format!("/problems/{}", self.kind.code()),
             title: self.kind.title(),
             status: self.kind.status().as_u16(),
@@ -161,7 +181,11 @@ impl Problem {
             request_id,
             errors: &self.more.errors,
             receipt: self.more.receipt.as_ref(),
-        })
+        });
+        if let Some(fields) = self.more.rate_limit.clone() {
+            fields.insert_into(response.headers_mut());
+        }
+        response
     }
 }
 

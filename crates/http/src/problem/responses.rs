@@ -1,7 +1,7 @@
 //! Problems in the OpenAPI document, in groups that operations share.
 
 use super::{PROBLEM_JSON, ProblemKind, ProblemView};
-use crate::reading::RejectedBatchView;
+use crate::{rate_limit, reading::RejectedBatchView};
 use std::collections::BTreeMap;
 use utoipa::{
     IntoResponses, ToSchema,
@@ -56,7 +56,7 @@ groups! {
     AlreadyResolvedProblem: AlertAlreadyResolved;
     /// What posting readings may answer.
     IngestProblems: InvalidDeviceKey DeviceDisabled ReadingConflict MalformedJson MalformedRequest RequestTimeout
-        PayloadTooLarge UnsupportedMediaType ValidationFailed NoUsableReading;
+        PayloadTooLarge UnsupportedMediaType ValidationFailed NoUsableReading RateLimited;
 }
 
 fn by_status(kinds: &[ProblemKind]) -> BTreeMap<String, Vec<ProblemKind>> {
@@ -109,6 +109,11 @@ fn response(kinds: &[ProblemKind]) -> Response {
     if kinds.iter().any(|kind| kind.retry_after().is_some()) {
         let header = HeaderBuilder::new().description(Some("Seconds after which to try again"));
         response = response.header("Retry-After", header.build());
+    }
+    if kinds.contains(&ProblemKind::RateLimited) {
+        for (name, header) in rate_limit::documented() {
+            response = response.header(name, header);
+        }
     }
     response.build()
 }
