@@ -26,7 +26,7 @@ mod table;
 use clap::Parser;
 use options::{Baseline, Options};
 use rig::Rig;
-use scenario::{Baselines, Kind, Scenario};
+use scenario::{Baselines, Scenario};
 use std::process::ExitCode;
 use table::{Sample, Table};
 
@@ -46,13 +46,21 @@ async fn main() -> ExitCode {
             scenario::names().for_each(|name| println!("{name}"));
             return ExitCode::SUCCESS;
         }
+        None if !scenario::names().any(|name| options.wants(name)) => {
+            eprintln!("no scenario is called that; --list names them");
+            return ExitCode::FAILURE;
+        }
         None => {}
     }
+    let rig = tokio::select! {
+        rig = Rig::start(options.devices()) => rig,
+        _ = tokio::signal::ctrl_c() => return ExitCode::FAILURE,
+    };
     let all_there = tokio::select! {
-        all_there = run(&options) => all_there,
-        // Dropping everything ends the servers.
+        all_there = run(&rig, &options) => all_there,
         _ = tokio::signal::ctrl_c() => false,
     };
+    rig.stop().await;
     if all_there {
         ExitCode::SUCCESS
     } else {
@@ -68,26 +76,20 @@ async fn serve(baseline: &Baseline) {
 }
 
 /// Measures what the options ask for, and answers whether all that was acknowledged is stored.
-async fn run(options: &Options) -> bool {
-    let devices = match options.stored {
-        Some(_) => stored::DEVICES,
-        None => scenario::DEVICES,
-    };
-    let rig = Rig::start(devices).await;
+async fn run(rig: &Rig, options: &Options) -> bool {
     let [server, ..] = rig.pids();
     let idle = meter::mebibytes(server, "VmRSS:");
     let all_there = match options.stored {
         Some(target) => {
-            let acknowledged = stored::run(&rig, options, target).await;
+            let acknowledged = stored::run(rig, options, target).await;
             println!();
-            is_stored(&rig, "select count(*) from samples", acknowledged).await
+            is_stored(rig, "select count(*) from samples", acknowledged).await
         }
-        None => compare(&rig, options).await,
+        None => compare(rig, options).await,
     };
     let peak = meter::mebibytes(server, "VmHWM:");
     println!("resident memory of the server: {idle} MiB idle, {peak} MiB at its peak");
-    print_disk(&rig, "samples").await;
-    rig.stop().await;
+    print_disk(rig, "samples").await;
     all_there
 }
 
@@ -118,9 +120,7 @@ async fn compare(rig: &Rig, options: &Options) -> bool {
     table.print_ratios();
     table.print_costs(&scenarios);
     println!();
-    if scenarios.iter().any(|it| matches!(it.kind, Kind::Copy(_))) {
-        print_disk(rig, "copied").await;
-    }
+    print_disk(rig, "copied").await;
     all_stored(rig, &scenarios).await
 }
 
@@ -152,6 +152,9 @@ async fn print_disk(rig: &Rig, table: &str) {
     let sizes =
         format!("select sum(pg_total_relation_size(relid)) from pg_partition_tree('{table}')");
     let rows = rig.number(&format!("select count(*) from {table}")).await;
+    if rows == 0 {
+        return;
+    }
     #[expect(clippy::cast_precision_loss, reason = "told with three digits")]
     let each = rig.number(&sizes).await as f64 / rows as f64;
     println!("disk: {each:.1} bytes for each of {rows} rows of {table}, index included");

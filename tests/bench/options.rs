@@ -1,5 +1,6 @@
 //! The command line of the benchmark.
 
+use crate::{scenario, stored};
 use clap::{Parser, Subcommand};
 
 /// Measures Readout against other ways of doing the same, in one run, and counts the rows afterwards
@@ -50,6 +51,14 @@ pub(crate) enum Baseline {
 }
 
 impl Options {
+    /// How many devices post.
+    pub(crate) fn devices(&self) -> usize {
+        match self.stored {
+            Some(_) => stored::DEVICES,
+            None => scenario::DEVICES,
+        }
+    }
+
     /// Whether a scenario of this name is to be run.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()))

@@ -45,40 +45,45 @@ async fn main() -> ExitCode {
         .permissions(Permissions::from_mode(0o755))
         .tempdir()
         .unwrap();
-    // It is removed where all went well, and stays to be looked at otherwise, also after a panic.
+    // It is removed in the end, and stays to be looked at where something was wrong, also after a panic.
     let folder = folder.keep();
     println!("in {}", folder.display());
-    let is_well = tokio::select! {
-        is_well = run(&options, &folder) => is_well,
-        // Dropping everything ends the servers.
+    let mut rig = tokio::select! {
+        rig = Rig::start(&folder) => rig,
         _ = tokio::signal::ctrl_c() => return ExitCode::FAILURE,
     };
-    if !is_well {
+    let is_well = tokio::select! {
+        is_well = run(&options, &mut rig, &folder) => Some(is_well),
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    rig.stop().await;
+    if is_well == Some(false) {
         println!("\nWRONG: see {}", folder.display());
         return ExitCode::FAILURE;
     }
     std::fs::remove_dir_all(&folder).unwrap();
+    if is_well.is_none() {
+        return ExitCode::FAILURE;
+    }
     println!("\nwell: each acknowledged reading is stored exactly once, and nothing else is");
     ExitCode::SUCCESS
 }
 
 /// Tortures, compares, reports, and answers whether all is well.
-async fn run(options: &Options, folder: &Path) -> bool {
+async fn run(options: &Options, rig: &mut Rig, folder: &Path) -> bool {
     let seed = options.seed.unwrap_or_else(Random::seed);
     println!("--kills {} --seed {seed}", options.kills);
-    let mut rig = Rig::start(folder).await;
-    require_durable(&rig).await;
+    require_durable(rig).await;
     let client = Client::new(rig.address);
     let devices = client.provision(load::DEVICES).await;
     let ledger = Ledger::create(&folder.join("ledger"));
     let shared = Arc::new(Shared::new(client, devices, ledger));
-    let recoveries = torture(options, &mut rig, &shared, seed).await;
+    let recoveries = torture(options, rig, &shared, seed).await;
     // What is compared has been through a recovery, and nobody writes any more.
     rig.kill_server().await;
     rig.kill_postgres().await;
     let shared = Arc::into_inner(shared).unwrap();
-    let findings = audit(&rig, shared.ledger, &shared.devices).await;
-    rig.stop().await;
+    let findings = audit(rig, shared.ledger, &shared.devices).await;
     report::print_kills(options.kills, &recoveries);
     report::print_load(&shared.tally);
     report::print_findings(&shared.tally, &findings)
