@@ -6,7 +6,7 @@ CARGO ?= cargo
 RIG := target/debug/rig
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint deny bench openapi migrate clean postgres pgbouncer nextest build
+.PHONY: help run test fmt lint deny bench torture openapi migrate clean postgres pgbouncer nextest build
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,9 +30,13 @@ deny: ## Check the dependencies, where cargo-deny is installed
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check bans licenses sources; \
 	else echo 'cargo-deny is not installed: only the rules in tests/api/architecture.rs are checked'; fi
 
-bench: postgres pgbouncer ## Measure against other ways of doing the same, in one run
+bench: postgres pgbouncer ## Measure against other ways of doing the same, in one run (ARGS=--help)
 	$(CARGO) build --release --locked -p readout -p tests --bins
-	target/release/bench
+	target/release/bench $(ARGS)
+
+torture: postgres pgbouncer ## Kill everything under load, then compare with a ledger (ARGS="--kills 2")
+	$(CARGO) build --locked -p readout -p tests --bins
+	target/debug/torture $(ARGS)
 
 openapi: ## Write openapi/openapi.json from the code
 	$(CARGO) run --quiet --locked -p readout -- openapi > openapi/openapi.json.new

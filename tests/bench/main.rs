@@ -1,93 +1,161 @@
 //! Measures the program against other ways of doing the same, all in one run on one machine.
 //!
 //! Machines differ and are noisy, so what counts is the ratio of medians of alternating rounds. The
-//! load generator is a process of its own, beside the server, on the same cores.
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
+//! load generator is a process of its own, beside every server that it asks, on the same cores.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot go on fails"
+)]
 
+mod answer;
 mod baseline;
+mod copy;
+mod lean;
 mod load;
+mod meter;
+mod options;
+mod plain;
+mod reading;
+mod request;
 mod rig;
+mod scenario;
+mod stored;
 mod table;
 
-use load::{Load, Outcome};
+use clap::Parser;
+use options::{Baseline, Options};
 use rig::Rig;
-use table::Table;
+use scenario::{Baselines, Scenario};
+use std::process::ExitCode;
+use table::{Sample, Table};
 
-/// Rounds of every scenario; the median counts.
-const ROUNDS: usize = 5;
-
-/// Devices that post.
-const DEVICES: usize = 256;
-
-const HEALTH: &str = "health, 64 connections";
-const SINGLE: &str = "single readings, 64 connections";
-const SINGLE_MANY: &str = "single readings, 256 connections";
-const INSERT: &str = "one INSERT each on 10 direct connections, no HTTP";
-const COPY: &str = "binary COPY into the same layout, 1 direct connection";
-
-/// Batches, by readings in each and connections that post them.
-const BATCHES: [(&str, usize, usize); 3] = [
-    ("batches of 100, 16 connections", 100, 16),
-    ("batches of 1,000, 8 connections", 1_000, 8),
-    ("batches of 10,000, 4 connections", 10_000, 4),
-];
+/// Seconds of each scenario that are not measured: connections are made, series and partitions too.
+const WARM_UP: f64 = 0.3;
 
 #[tokio::main]
-async fn main() {
-    let rig = Rig::start(DEVICES).await;
-    let mut table = Table::default();
-    let idle = rig.resident_megabytes();
-    let (mut acknowledged, mut serial) = (0, 0);
-    for number in 1..=ROUNDS {
-        eprintln!("round {number} of {ROUNDS}");
-        acknowledged += round(&rig, &mut table, &mut serial).await;
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    match &options.serve {
+        Some(baseline) => {
+            baseline::end_with_the_benchmark();
+            serve(baseline).await;
+            return ExitCode::SUCCESS;
+        }
+        None if options.list => {
+            scenario::names().for_each(|name| println!("{name}"));
+            return ExitCode::SUCCESS;
+        }
+        None if !scenario::names().any(|name| options.wants(name)) => {
+            eprintln!("no scenario is called that; --list names them");
+            return ExitCode::FAILURE;
+        }
+        None => {}
     }
-    let stored = rig.count("select count(*) from samples").await;
-    table.print();
-    table.ratio(SINGLE, HEALTH);
-    table.ratio(SINGLE, INSERT);
-    table.ratio(SINGLE_MANY, SINGLE);
-    for (batch, ..) in BATCHES {
-        table.ratio(batch, COPY);
-    }
-    let peak = rig.peak_megabytes();
-    println!("\nresident memory of the server: {idle} MiB idle, {peak} MiB at its peak");
-    println!("acknowledged {acknowledged} readings, stored {stored}");
+    let rig = tokio::select! {
+        rig = Rig::start(options.devices()) => rig,
+        _ = tokio::signal::ctrl_c() => return ExitCode::FAILURE,
+    };
+    let all_there = tokio::select! {
+        all_there = run(&rig, &options) => all_there,
+        _ = tokio::signal::ctrl_c() => false,
+    };
     rig.stop().await;
-    assert_eq!(
-        stored, acknowledged,
-        "what was acknowledged and what is stored differ"
-    );
+    if all_there {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
-/// Measures every scenario once, and answers how many readings were acknowledged.
-async fn round(rig: &Rig, table: &mut Table, serial: &mut u64) -> u64 {
-    let mut acknowledged = 0;
-    let health = Load::health(64).run(rig, serial).await;
-    table.add(HEALTH, "req/s", &health);
-    for (name, connections) in [(SINGLE, 64), (SINGLE_MANY, 256)] {
-        let single = Load::readings(connections, 1).run(rig, serial).await;
-        acknowledged += single.readings;
-        table.add(name, "req/s", &single);
+async fn serve(baseline: &Baseline) {
+    match baseline {
+        Baseline::ServePlain { url } => plain::serve(url).await,
+        Baseline::ServeLean { url, device } => lean::serve(url, *device).await,
     }
-    table.add(INSERT, "rows/s", &baseline::insert_each(rig).await);
-    for (name, size, connections) in BATCHES {
-        let batch = Load::readings(connections, size).run(rig, serial).await;
-        acknowledged += batch.readings;
-        table.add(name, "rows/s", &batch);
-    }
-    table.add(COPY, "rows/s", &baseline::copy(rig).await);
-    acknowledged
 }
 
-impl Outcome {
-    /// What a scenario without requests came to.
-    fn of_rows(rows: u64, seconds: f64) -> Self {
-        Self {
-            readings: rows,
-            requests: rows,
-            seconds,
-            latencies: Vec::new(),
+/// Measures what the options ask for, and answers whether all that was acknowledged is stored.
+async fn run(rig: &Rig, options: &Options) -> bool {
+    let [server, ..] = rig.pids();
+    let idle = meter::mebibytes(server, "VmRSS:");
+    let all_there = match options.stored {
+        Some(target) => {
+            let acknowledged = stored::run(rig, options, target).await;
+            println!();
+            is_stored(rig, "select count(*) from samples", acknowledged).await
+        }
+        None => compare(rig, options).await,
+    };
+    let peak = meter::mebibytes(server, "VmHWM:");
+    println!("resident memory of the server: {idle} MiB idle, {peak} MiB at its peak");
+    print_disk(rig, "samples").await;
+    all_there
+}
+
+/// Runs the scenarios in turns, and prints how they compare.
+async fn compare(rig: &Rig, options: &Options) -> bool {
+    rig.direct.batch_execute(plain::TABLE).await.unwrap();
+    copy::prepare(rig).await;
+    let mut scenarios = scenario::chosen(options, &rig.keys);
+    let baselines = Baselines::start(rig, &scenarios).await;
+    for it in &mut scenarios {
+        it.round(rig, &baselines, WARM_UP).await;
+    }
+    let mut table = Table::default();
+    for number in 1..=options.rounds {
+        eprintln!("round {number} of {}", options.rounds);
+        for it in &mut scenarios {
+            #[expect(clippy::cast_precision_loss, reason = "a few seconds")]
+            let seconds = options.seconds as f64;
+            let (outcome, cost) = it.round(rig, &baselines, seconds).await;
+            table.add(it.name, Sample::new(&outcome, cost));
         }
     }
+    println!(
+        "medians of {} rounds of {} s",
+        options.rounds, options.seconds
+    );
+    table.print_rates(&scenarios);
+    table.print_ratios();
+    table.print_costs(&scenarios);
+    println!();
+    print_disk(rig, "copied").await;
+    all_stored(rig, &scenarios).await
+}
+
+/// Counts the rows of every table that was written to.
+async fn all_stored(rig: &Rig, scenarios: &[Scenario]) -> bool {
+    let mut counts: Vec<_> = scenarios.iter().filter_map(Scenario::counted_by).collect();
+    counts.sort_unstable();
+    counts.dedup();
+    let mut all_there = true;
+    for sql in counts {
+        let same = scenarios.iter().filter(|it| it.counted_by() == Some(sql));
+        let acknowledged = same.map(|it| it.acknowledged).sum();
+        all_there &= is_stored(rig, sql, acknowledged).await;
+    }
+    all_there
+}
+
+async fn is_stored(rig: &Rig, sql: &str, acknowledged: u64) -> bool {
+    let stored = rig.number(sql).await;
+    println!("acknowledged {acknowledged}, {sql}: {stored}");
+    if stored != acknowledged {
+        eprintln!("what was acknowledged and what is stored differ");
+    }
+    stored == acknowledged
+}
+
+/// Prints how many bytes on disk a row takes, with its part of the index.
+async fn print_disk(rig: &Rig, table: &str) {
+    let sizes =
+        format!("select sum(pg_total_relation_size(relid)) from pg_partition_tree('{table}')");
+    let rows = rig.number(&format!("select count(*) from {table}")).await;
+    if rows == 0 {
+        return;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "told with three digits")]
+    let each = rig.number(&sizes).await as f64 / rows as f64;
+    println!("disk: {each:.1} bytes for each of {rows} rows of {table}, index included");
 }

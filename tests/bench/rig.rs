@@ -1,23 +1,31 @@
 //! What is measured: the program in front of `PgBouncer` in front of `PostgreSQL`, durable as in production.
 
 use embedded::{PgBouncer, PgBouncerSettings, Postgres, Settings};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+
+/// Connections from the pooler to PostgreSQL, which is Readout's own default too.
+const POOL: u32 = 4;
 
 pub(crate) struct Rig {
     postgres: Postgres,
     pooler: PgBouncer,
     server: Child,
-    pub(crate) address: String,
+    pub(crate) address: SocketAddr,
     /// Keys of devices to post as.
-    pub(crate) keys: Vec<Arc<str>>,
-    _folder: tempfile::TempDir,
+    pub(crate) keys: Vec<String>,
+    /// A connection without a pooler between.
+    pub(crate) direct: tokio_postgres::Client,
+    http: reqwest::Client,
+    _folder: TempDir,
 }
 
 impl Rig {
+    /// Starts everything, and signs up so many devices.
     pub(crate) async fn start(devices: usize) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("readout-bench-")
@@ -28,34 +36,21 @@ impl Rig {
             .await
             .unwrap();
         migration::up(&postgres.url()).await.unwrap();
-        let pooler = PgBouncerSettings::new(folder.path().join("pgbouncer"), 4);
+        let pooler = PgBouncerSettings::new(folder.path().join("pgbouncer"), POOL);
         let pooler = PgBouncer::start(&postgres, pooler).await.unwrap();
-        let mut server = Command::new(program())
-            .arg("serve")
-            .env("DATABASE_URL", pooler.url_for("readout"))
-            .env(
-                "AUTH_SECRET",
-                "a secret of more than thirty-two bytes, for measuring",
-            )
-            .env("LISTEN_ADDR", "127.0.0.1:0")
-            .env("RUST_LOG", "warn")
-            // What is measured is how fast it can be, not how fast one owner may.
-            .env("RATE_LIMITS", "off")
-            .stdout(std::process::Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
+        let (server, address) = serve(&pooler.url_for("readout")).await;
+        let (direct, connection) = tokio_postgres::connect(&postgres.url(), tokio_postgres::NoTls)
+            .await
             .unwrap();
-        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-        let first = lines.next_line().await.unwrap().unwrap_or_default();
-        let address = first
-            .rsplit_once("http://")
-            .map(|(_, address)| address.to_owned());
+        tokio::spawn(connection);
         let mut rig = Self {
             postgres,
             pooler,
             server,
-            address: address.unwrap_or_else(|| panic!("the server said: {first}")),
+            address,
             keys: Vec::new(),
+            direct,
+            http: reqwest::Client::new(),
             _folder: folder,
         };
         rig.provision(devices).await;
@@ -64,77 +59,50 @@ impl Rig {
 
     /// Signs up and provisions devices through the API.
     async fn provision(&mut self, devices: usize) {
-        let client = reqwest::Client::new();
-        let base = format!("http://{}/api/v1", self.address);
         let body =
             serde_json::json!({"email": "bench@example.com", "password": "correct horse battery"});
-        let signed: serde_json::Value = client
-            .post(format!("{base}/auth/sign-up"))
-            .json(&body)
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        let token = signed
-            .get("access_token")
-            .and_then(serde_json::Value::as_str)
-            .unwrap();
+        let signed = self.post("auth/sign-up", "", &body).await;
+        let token = text(&signed, "access_token");
         for number in 0..devices {
-            let request = client.post(format!("{base}/devices")).bearer_auth(token);
-            let request = request.json(&serde_json::json!({"name": format!("device {number}")}));
-            let device: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
-            let key = device
-                .get("device_key")
-                .and_then(serde_json::Value::as_str)
-                .unwrap();
-            self.keys.push(key.into());
+            let body = serde_json::json!({"name": format!("device {number}")});
+            let device = self.post("devices", token, &body).await;
+            self.keys.push(text(&device, "device_key").to_owned());
         }
     }
 
-    /// Where the baselines connect: without a pooler, and without TLS.
-    pub(crate) async fn direct(&self) -> tokio_postgres::Client {
-        let (client, connection) =
-            tokio_postgres::connect(&self.postgres.url(), tokio_postgres::NoTls)
-                .await
-                .unwrap();
-        tokio::spawn(connection);
-        client
+    async fn post(&self, path: &str, token: &str, body: &serde_json::Value) -> serde_json::Value {
+        let url = format!("http://{}/api/v1/{path}", self.address);
+        let request = self.http.post(url).bearer_auth(token).json(body);
+        request.send().await.unwrap().json().await.unwrap()
     }
 
-    pub(crate) async fn count(&self, sql: &str) -> u64 {
-        self.postgres
-            .psql("readout", sql)
-            .await
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap()
+    /// The figures that the server tells of itself, in Prometheus' text format.
+    pub(crate) async fn figures(&self) -> String {
+        let url = format!("http://{}/metrics", self.address);
+        let answer = self.http.get(url).send().await.unwrap();
+        answer.text().await.unwrap()
     }
 
-    /// Memory of the server now, in MiB.
-    pub(crate) fn resident_megabytes(&self) -> u64 {
-        self.status("VmRSS:")
+    /// The URL of PostgreSQL itself, without a pooler between.
+    pub(crate) fn direct_url(&self) -> String {
+        self.postgres.url()
     }
 
-    /// The most memory that the server ever took, in MiB.
-    pub(crate) fn peak_megabytes(&self) -> u64 {
-        self.status("VmHWM:")
+    /// The one text that a statement answers, through the direct connection.
+    pub(crate) async fn text(&self, sql: &str) -> String {
+        let sql = format!("select ({sql})::text");
+        self.direct.query_one(&sql, &[]).await.unwrap().get(0)
     }
 
-    fn status(&self, name: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.id().unwrap()))
-            .unwrap_or_default();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with(name))
-            .unwrap_or_default();
-        line.split_whitespace()
-            .nth(1)
-            .and_then(|kib| kib.parse::<u64>().ok())
-            .unwrap_or(0)
-            / 1024
+    /// The same as a number.
+    pub(crate) async fn number(&self, sql: &str) -> u64 {
+        self.text(sql).await.parse().unwrap()
+    }
+
+    /// Process ids of the server, the pooler and the postmaster.
+    pub(crate) fn pids(&self) -> [u32; 3] {
+        let pids = [self.server.id(), self.pooler.pid(), self.postgres.pid()];
+        pids.map(Option::unwrap)
     }
 
     pub(crate) async fn stop(mut self) {
@@ -142,6 +110,36 @@ impl Rig {
         self.pooler.stop().await.unwrap();
         self.postgres.stop().await.unwrap();
     }
+}
+
+fn text<'a>(answer: &'a serde_json::Value, name: &str) -> &'a str {
+    let text = answer.get(name).and_then(serde_json::Value::as_str);
+    text.unwrap_or_else(|| panic!("no {name} in {answer}"))
+}
+
+/// Starts the program on a free port.
+async fn serve(database: &str) -> (Child, SocketAddr) {
+    let secret = "a secret of more than thirty-two bytes, for measuring";
+    let mut server = Command::new(program())
+        .arg("serve")
+        .env("DATABASE_URL", database)
+        .env("AUTH_SECRET", secret)
+        .env("LISTEN_ADDR", "127.0.0.1:0")
+        .env("RATE_LIMITS", "off")
+        .env("RUST_LOG", "warn")
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let first = lines.next_line().await.unwrap().unwrap_or_default();
+    let address = first.rsplit_once("http://").map(|(_, it)| it.parse());
+    let Some(Ok(address)) = address else {
+        panic!("the server said: {first}")
+    };
+    // Whoever reads on keeps the pipe open.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (server, address)
 }
 
 /// The program: beside this one, unless `READOUT_BIN` says otherwise.

@@ -1,0 +1,74 @@
+//! As much of HTTP answers as the load generator needs to know that it was understood.
+
+/// How many bytes of an answer are kept; one is some four hundred long.
+const LONGEST: usize = 16 * 1024;
+
+/// An answer that is being read.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    bytes: Box<[u8]>,
+    filled: usize,
+}
+
+impl Answer {
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: vec![0; LONGEST].into_boxed_slice(),
+            filled: 0,
+        }
+    }
+
+    /// Where the next bytes go.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.filled..]
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.filled = 0;
+    }
+
+    /// Takes note of bytes that came, and answers whether that was all of it.
+    pub(crate) fn add(&mut self, count: usize) -> bool {
+        self.filled += count;
+        let text = &self.bytes[..self.filled];
+        let Some(head) = find(text, b"\r\n\r\n") else {
+            assert!(self.filled < LONGEST, "{}", self.text());
+            return false;
+        };
+        let head = head + 4;
+        let Some(length) = find(&text[..head], b"content-length: ") else {
+            panic!("an answer of unknown length: {}", self.text());
+        };
+        let length = number(&text[length + 16..]);
+        self.filled >= head + length
+    }
+
+    /// How many readings it acknowledges as created; anything but full success ends the benchmark.
+    pub(crate) fn created(&self, sent: usize) -> usize {
+        let text = &self.bytes[..self.filled];
+        let created = match (sent, text.get(9..12)) {
+            (0, Some(b"200")) => 0,
+            (1, Some(b"201")) => 1,
+            (2.., Some(b"200")) => {
+                find(text, b"\"accepted\":").map_or(0, |at| number(&text[at + 11..]))
+            }
+            _ => panic!("not what was asked for: {}", self.text()),
+        };
+        assert_eq!(created, sent, "{}", self.text());
+        created
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes[..self.filled]).into_owned()
+    }
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}
+
+/// The number that a text begins with.
+fn number(text: &[u8]) -> usize {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))
+}
