@@ -39,6 +39,8 @@ kinds! {
     MalformedJson "malformed_json" BAD_REQUEST "The body is not JSON", "The body could not be read as JSON.";
     /// The request cannot be read.
     MalformedRequest "malformed_request" BAD_REQUEST "The request cannot be read", "The request could not be read to its end.";
+    /// The body is not what its `Content-Encoding` says.
+    MalformedEncoding "malformed_encoding" BAD_REQUEST "The body cannot be inflated", "The body could not be inflated: it is broken off, corrupt or followed by something, or (zstd) needs a window of more than 8 MiB.";
     /// No access token, or not a good one.
     Unauthenticated "unauthenticated" UNAUTHORIZED "Sign in first", "A valid access token is needed: Authorization: Bearer <token>.";
     /// Sign-in or refresh that failed.

@@ -1,25 +1,48 @@
 //! Posting readings: parse, hand to the writer, answer after COMMIT.
 
 use super::{
-    parse::{Parsed, Shape, parse},
+    parse::{Form, Parsed, SenmlRecordView, Shape, parse},
     receipt::{self, BatchReceipt, SingleReceipt},
 };
 use crate::{
     auth::device_key,
     body,
     problem::{IngestProblems, Problem, ProblemKind, ServerProblems},
+    query::Query,
     state::AppState,
 };
 use actix_web::{HttpRequest, HttpResponse, post, web, web::Data};
 use chrono::{DateTime, Utc};
 use domain::{
     device::DeviceKeyHash,
-    reading::{Outcome, Reading},
+    reading::{Outcome, Precision, Reading},
 };
 use persistence::ingest::Submission;
+use serde::Deserialize;
 
-/// Most bytes of a batch.
+/// Most bytes of a body as it arrives, packed or not.
 const BATCH_LIMIT: usize = 1024 * 1024;
+
+/// How readings are to be taken.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct IngestQuery {
+    /// The unit of times that are whole numbers, counted since 1970-01-01T00:00:00Z; nanoseconds are
+    /// cut to microseconds. Without it a `recorded_at` must be a string. Not for SenML.
+    #[param(inline, value_type = Option<Precision>)]
+    precision: Option<Precision>,
+}
+
+/// How a body is packed.
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes a header in the document")]
+enum ContentEncoding {
+    Identity,
+    Gzip,
+    Zstd,
+}
 
 /// What may be posted.
 #[derive(utoipa::ToSchema)]
@@ -50,20 +73,31 @@ struct NewReading {
     metric: domain::reading::Metric,
     value: domain::decimal::ExactDecimal,
     /// When it was measured, from 2000-01-01 to ten minutes from now; by default the time of arrival.
+    /// With the parameter `precision` it may be a whole number since 1970.
     #[schema(nullable = true)]
     recorded_at: Option<DateTime<Utc>>,
 }
 
 /// Post readings
 ///
-/// One reading, or up to 10,000 in a batch. The answer comes after the readings are committed, so
+/// One reading, or up to 10,000 in a batch: as JSON, as lines of JSON (`application/x-ndjson`: blank lines do not
+/// count, and a line that cannot be read is refused for itself alone), or as a SenML Pack (RFC 8428). The answer comes after the readings are committed, so
 /// what was acknowledged is never lost. Posting the same again is harmless where `recorded_at` is given;
 /// without it each attempt is a reading of its own time. A single reading is
 /// answered with 201 (stored now) or 200 (stored before); a batch with 200 and what became of it.
 #[utoipa::path(
     tag = "readings",
     security(("device_key" = [])),
-    request_body(content = NewReadings, content_type = "application/json"),
+    params(
+        IngestQuery,
+        ("Content-Encoding" = inline(Option<ContentEncoding>), Header, description = "How the body is packed: at most \
+            1 MiB as it arrives and 10 MiB inflated; zstd with a window of at most 8 MiB. One coding, in any case."),
+    ),
+    request_body(description = "Readings in one of three formats", content(
+        (NewReadings = "application/json"),
+        (String = "application/x-ndjson", example = "{\"metric\":\"t\",\"value\":1.50}\n{\"metric\":\"t\",\"value\":2}\n"),
+        (Vec<SenmlRecordView> = "application/senml+json"),
+    )),
     responses(
         (status = CREATED, body = SingleReceipt, description = "A single reading, stored now"),
         (status = OK, body = inline(Receipt), description = "A single reading that was stored before, or a batch"),
@@ -77,10 +111,11 @@ pub(super) async fn reading_create(
     state: Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let key = device_key(&request)?.hash();
-    body::require_json(&request)?;
+    let Query(IngestQuery { precision }) = Query::of(&request)?;
+    let form = Form::of(&request, precision)?;
     let body = body::read(&request, payload.into_inner(), BATCH_LIMIT).await?;
     let now = state.clock.now();
-    let posted = parse(&body, now, None)?;
+    let posted = parse(form, &body, now)?;
     let mut outcomes = submit(&state, key, &posted.items, now).await?;
     match posted.shape {
         Shape::Single => {
