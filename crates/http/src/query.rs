@@ -14,7 +14,14 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(parse(request.query_string()).map(Self))
+        ready(Self::of(request))
+    }
+}
+
+impl<T: DeserializeOwned> Query<T> {
+    /// The parameters of a request, for a handler that asks for something else first.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        parse(request.query_string()).map(Self)
     }
 }
 

@@ -86,7 +86,6 @@ async fn rejection_list(
 }
 
 /// Notes the readings of a request that were refused, each with its JSON text where that is known.
-#[expect(dead_code, reason = "for reading_create, once it knows the device")]
 pub(crate) fn note_readings<'a>(
     state: &AppState,
     device: DeviceId,

@@ -3,11 +3,13 @@
 mod error;
 mod intake;
 mod metric;
+mod senml;
 mod time;
 
 pub use error::ReadingError;
 pub use intake::{Intake, RawReading};
 pub use metric::{Metric, MetricError};
+pub use senml::{SenmlBase, SenmlRecord};
 pub use time::{MAX_AHEAD, Precision, RawTime, TimeError, earliest};
 
 use crate::{Timestamp, decimal::ExactDecimal};

@@ -26,7 +26,7 @@ impl From<IngestError> for Problem {
     fn from(error: IngestError) -> Self {
         match error {
             IngestError::UnknownKey => Self::new(ProblemKind::InvalidDeviceKey),
-            IngestError::Disabled => Self::new(ProblemKind::DeviceDisabled),
+            IngestError::Disabled(_) => Self::new(ProblemKind::DeviceDisabled),
             IngestError::Overloaded => Self::new(ProblemKind::Overloaded),
             IngestError::Stopped => Self::new(ProblemKind::Unavailable),
             IngestError::Store(error) => error.into(),

@@ -39,6 +39,8 @@ kinds! {
     MalformedJson "malformed_json" BAD_REQUEST "The body is not JSON", "The body could not be read as JSON.";
     /// The request cannot be read.
     MalformedRequest "malformed_request" BAD_REQUEST "The request cannot be read", "The request could not be read to its end.";
+    /// The body is not what its `Content-Encoding` says.
+    MalformedEncoding "malformed_encoding" BAD_REQUEST "The body cannot be inflated", "The body could not be inflated: it is broken off, corrupt or followed by something, or (zstd) needs a window of more than 8 MiB.";
     /// No access token, or not a good one.
     Unauthenticated "unauthenticated" UNAUTHORIZED "Sign in first", "A valid access token is needed: Authorization: Bearer <token>.";
     /// Sign-in or refresh that failed.
@@ -69,6 +71,8 @@ kinds! {
     NoUsableReading "no_usable_reading" UNPROCESSABLE_ENTITY "No reading could be taken", "Not one reading of the batch could be taken.";
     /// More readings than the quota of the device or of its owner allows now.
     RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many readings", "More readings than the quota allows; nothing was stored.";
+    /// A reading of an atomic batch was refused, so that none was stored.
+    AtomicRefused "atomic_refused" UNPROCESSABLE_ENTITY "Nothing of the batch was stored", "The batch was to be stored as a whole or not at all, and some of its readings were refused.";
     /// Too much waits already.
     Overloaded "overloaded" SERVICE_UNAVAILABLE "The service is overloaded", "Too many requests wait already; nothing was stored.";
     /// The database cannot be reached.

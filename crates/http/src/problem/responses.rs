@@ -55,8 +55,8 @@ groups! {
     /// What ending an alert alone may answer.
     AlreadyResolvedProblem: AlertAlreadyResolved;
     /// What posting readings may answer.
-    IngestProblems: InvalidDeviceKey DeviceDisabled ReadingConflict MalformedJson MalformedRequest RequestTimeout
-        PayloadTooLarge UnsupportedMediaType ValidationFailed NoUsableReading RateLimited;
+    IngestProblems: InvalidDeviceKey DeviceDisabled ReadingConflict MalformedJson MalformedEncoding MalformedRequest
+        RequestTimeout PayloadTooLarge UnsupportedMediaType ValidationFailed NoUsableReading AtomicRefused RateLimited;
 }
 
 fn by_status(kinds: &[ProblemKind]) -> BTreeMap<String, Vec<ProblemKind>> {

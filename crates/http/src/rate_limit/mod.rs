@@ -99,7 +99,6 @@ impl Allowance {
     }
 
     /// Adds what is left to an answer.
-    #[expect(dead_code, reason = "for reading_create, once it knows the device")]
     pub(crate) fn mark(&self, response: &mut HttpResponse) {
         if let Some(fields) = self.fields() {
             fields.insert_into(response.headers_mut());
@@ -156,7 +155,6 @@ impl RateLimited {
 /// allowance.mark(&mut response);
 /// Ok(response)
 /// ```
-#[expect(dead_code, reason = "for reading_create, once it knows the device")]
 pub(crate) fn admit(
     state: &AppState,
     (device, owner): (DeviceId, UserId),

@@ -1,69 +1,50 @@
-//! Posting readings: parse, hand to the writer, answer after COMMIT.
+//! Posting readings: who posts, what is posted, hand it to the writer, answer after COMMIT.
 
 use super::{
-    parse::{Parsed, Shape, parse},
+    ReadingView,
+    new_reading::{ContentEncoding, IngestQuery, NewReadings},
+    parse::{Form, Posted, SenmlRecordView, Shape, parse},
     receipt::{self, BatchReceipt, SingleReceipt},
 };
 use crate::{
     auth::device_key,
     body,
     problem::{IngestProblems, Problem, ProblemKind, ServerProblems},
+    query::Query,
+    rate_limit, rejection,
     state::AppState,
 };
-use actix_web::{HttpRequest, HttpResponse, post, web, web::Data};
-use chrono::{DateTime, Utc};
+use actix_web::{HttpRequest, HttpResponse, dev, post, web, web::Data};
 use domain::{
-    device::DeviceKeyHash,
-    reading::{Outcome, Reading},
+    Timestamp,
+    device::{DeviceId, DeviceKeyHash},
+    reading::{Outcome, Reading, ReadingError},
 };
-use persistence::ingest::{Mode, Submission};
+use persistence::ingest::{Identity, IngestError, Mode, Submission};
 
-/// Most bytes of a batch.
+/// Most bytes of a body as it arrives, packed or not.
 const BATCH_LIMIT: usize = 1024 * 1024;
-
-/// What may be posted.
-#[derive(utoipa::ToSchema)]
-#[schema(as = NewReadings)]
-#[serde(untagged)]
-#[expect(
-    dead_code,
-    reason = "describes the body in the document; it is read without this type"
-)]
-enum NewReadings {
-    /// One reading.
-    Single(NewReading),
-    /// Up to 10,000 readings, each taken or refused on its own.
-    Batch { readings: Vec<NewReading> },
-    /// The same without the object around it.
-    List(Vec<NewReading>),
-}
-
-/// A reading to store.
-#[derive(utoipa::ToSchema)]
-#[schema(as = NewReading)]
-#[serde(deny_unknown_fields)]
-#[expect(
-    dead_code,
-    reason = "describes the body in the document; it is read without this type"
-)]
-struct NewReading {
-    metric: domain::reading::Metric,
-    value: domain::decimal::ExactDecimal,
-    /// When it was measured, from 2000-01-01 to ten minutes from now; by default the time of arrival.
-    #[schema(nullable = true)]
-    recorded_at: Option<DateTime<Utc>>,
-}
 
 /// Post readings
 ///
-/// One reading, or up to 10,000 in a batch. The answer comes after the readings are committed, so
+/// One reading, or up to 10,000 in a batch: as JSON, as lines of JSON (`application/x-ndjson`: blank lines do not
+/// count, and a line that cannot be read is refused for itself alone), or as a SenML Pack (RFC 8428). The answer comes after the readings are committed, so
 /// what was acknowledged is never lost. Posting the same again is harmless where `recorded_at` is given;
 /// without it each attempt is a reading of its own time. A single reading is
 /// answered with 201 (stored now) or 200 (stored before); a batch with 200 and what became of it.
 #[utoipa::path(
     tag = "readings",
     security(("device_key" = [])),
-    request_body(content = NewReadings, content_type = "application/json"),
+    params(
+        IngestQuery,
+        ("Content-Encoding" = inline(Option<ContentEncoding>), Header, description = "How the body is packed: at most \
+            1 MiB as it arrives and 10 MiB inflated; zstd with a window of at most 8 MiB. One coding, in any case."),
+    ),
+    request_body(description = "Readings in one of three formats", content(
+        (NewReadings = "application/json"),
+        (String = "application/x-ndjson", example = "{\"metric\":\"t\",\"value\":1.50}\n{\"metric\":\"t\",\"value\":2}\n"),
+        (Vec<SenmlRecordView> = "application/senml+json"),
+    )),
     responses(
         (status = CREATED, body = SingleReceipt, description = "A single reading, stored now"),
         (status = OK, body = inline(Receipt), description = "A single reading that was stored before, or a batch"),
@@ -77,22 +58,28 @@ pub(super) async fn reading_create(
     state: Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let key = device_key(&request)?.hash();
-    body::require_json(&request)?;
-    let body = body::read(&request, payload.into_inner(), BATCH_LIMIT).await?;
-    let now = state.clock.now();
-    let posted = parse(&body, now, None)?;
-    let mut outcomes = submit(&state, key, &posted.items, now).await?;
-    match posted.shape {
-        Shape::Single => {
-            // One reading has one outcome, and a refused one is that of the reading itself.
-            let outcome = outcomes.next().unwrap_or(Outcome::Duplicate);
-            drop(outcomes);
-            let only = posted.items.into_iter().next();
-            let reading = only.ok_or_else(|| Problem::new(ProblemKind::Internal))??;
-            receipt::single(reading, outcome)
-        }
-        Shape::Batch => receipt::batch(outcomes),
+    let device = identify(&state, key).await?;
+    let received = receive(&request, payload.into_inner(), &state).await;
+    let (query, posted, now) = received.inspect_err(|problem| {
+        note(&state, device.device, problem);
+    })?;
+    let who = (device.device, device.owner);
+    let allowance = rate_limit::admit(&state, who, posted.items.len(), now)?;
+    let outcomes = submit(&state, key, &posted, mode(&query, &posted), now).await?;
+    if !query.dry_run {
+        note_refused(&state, device.device, &posted, &outcomes, now);
     }
+    let answer = match posted.shape {
+        Shape::Single => single(posted, outcomes),
+        Shape::Batch => receipt::batch(&outcomes, query.receipt, query.atomic),
+    };
+    let mut response = answer.inspect_err(|problem| {
+        if problem.kind() == ProblemKind::AtomicRefused && !query.dry_run {
+            note(&state, device.device, problem);
+        }
+    })?;
+    allowance.mark(&mut response);
+    Ok(response)
 }
 
 /// The answer to a reading or a batch.
@@ -104,30 +91,135 @@ enum Receipt {
     Batch(BatchReceipt),
 }
 
+/// Who posts. A stranger is told so before anything of the body is read.
+async fn identify(state: &AppState, key: DeviceKeyHash) -> Result<Identity, Problem> {
+    let now = state.clock.now();
+    state.ingest.identify(key, now).await.map_err(|error| {
+        let disabled = match &error {
+            IngestError::Disabled(device) => Some(*device),
+            IngestError::UnknownKey
+            | IngestError::Overloaded
+            | IngestError::Stopped
+            | IngestError::Store(_) => None,
+        };
+        let problem = Problem::from(error);
+        if let Some(device) = disabled {
+            note(state, device, &problem);
+        }
+        problem
+    })
+}
+
+/// Reads the request. What it takes of memory meanwhile is taken from the room that all share.
+async fn receive(
+    request: &HttpRequest,
+    payload: dev::Payload,
+    state: &AppState,
+) -> Result<(IngestQuery, Posted, Timestamp), Problem> {
+    let Query(query) = Query::<IngestQuery>::of(request)?;
+    let form = Form::of(request, query.precision)?;
+    let mut room = state.ingest.room();
+    let take = |bytes| room.take(bytes).map_err(Problem::from);
+    let body = body::read(request, payload, BATCH_LIMIT, take).await?;
+    let now = state.clock.now();
+    let posted = parse(form, &body, now)?;
+    Ok((query, posted, now))
+}
+
+/// What is to happen with the valid readings: none of an atomic batch is stored where others of it are
+/// not valid, but all that is wrong is told at once.
+fn mode(query: &IngestQuery, posted: &Posted) -> Mode {
+    if query.dry_run || (query.atomic && posted.items.iter().any(Result::is_err)) {
+        Mode::DryRun
+    } else if query.atomic {
+        Mode::Atomic
+    } else {
+        Mode::Each
+    }
+}
+
 /// Has the valid readings stored, and answers an outcome for each reading of the request, in order.
-///
-/// The writer is asked even where there is no valid reading, since it alone knows the key.
 async fn submit(
     state: &AppState,
     key: DeviceKeyHash,
-    parsed: &[Parsed],
-    now: DateTime<Utc>,
-) -> Result<impl Iterator<Item = Outcome>, Problem> {
-    let readings: Vec<Reading> = parsed
-        .iter()
-        .filter_map(|it| it.as_ref().ok())
-        .cloned()
-        .collect();
-    let submission = Submission {
-        key,
-        readings,
-        mode: Mode::Each,
-        received_at: now,
-    };
-    let mut stored = state.ingest.submit(submission).await?.into_iter();
-    Ok(parsed.iter().map(move |it| match it {
+    posted: &Posted,
+    mode: Mode,
+    now: Timestamp,
+) -> Result<Vec<Outcome>, Problem> {
+    let valid = posted.items.iter().filter_map(|it| it.as_ref().ok());
+    let readings: Vec<Reading> = valid.cloned().collect();
+    if readings.len() == posted.items.len() && mode == Mode::Each && !readings.is_empty() {
+        return Ok(hand_over(state, key, readings, mode, now).await?);
+    }
+    let mut stored = hand_over(state, key, readings, mode, now)
+        .await?
+        .into_iter();
+    let outcome = |it: &Result<Reading, ReadingError>| match it {
         // The writer answers each reading that it was handed.
         Ok(_) => stored.next().unwrap_or(Outcome::Duplicate),
         Err(error) => Outcome::Rejected(error.clone()),
-    }))
+    };
+    Ok(posted.items.iter().map(outcome).collect())
+}
+
+async fn hand_over(
+    state: &AppState,
+    key: DeviceKeyHash,
+    readings: Vec<Reading>,
+    mode: Mode,
+    received_at: Timestamp,
+) -> Result<Vec<Outcome>, IngestError> {
+    let submission = Submission {
+        key,
+        readings,
+        mode,
+        received_at,
+    };
+    state.ingest.submit(submission).await
+}
+
+/// The answer to a reading that came alone.
+fn single(posted: Posted, outcomes: Vec<Outcome>) -> Result<HttpResponse, Problem> {
+    let only = posted.items.into_iter().zip(outcomes).next();
+    // One reading has one outcome, and a refused one is that of the reading itself.
+    let (reading, outcome) = only.ok_or_else(|| Problem::new(ProblemKind::Internal))?;
+    receipt::single(reading?, outcome)
+}
+
+/// Notes for the owner why a whole request was refused, unless it is the service that failed.
+fn note(state: &AppState, device: DeviceId, problem: &Problem) {
+    if problem.kind().status().is_client_error() {
+        rejection::note_request(state, device, problem, None, state.clock.now());
+    }
+}
+
+/// Notes for the owner why readings were refused, each with what was sent.
+fn note_refused(
+    state: &AppState,
+    device: DeviceId,
+    posted: &Posted,
+    outcomes: &[Outcome],
+    now: Timestamp,
+) {
+    // Only the last sample of a code is kept, so that of the last conflict is enough.
+    let conflict = posted
+        .items
+        .iter()
+        .zip(outcomes)
+        .rev()
+        .find_map(|it| match it {
+            (Ok(reading), Outcome::Rejected(_)) => Some(ReadingView::from(reading.clone())),
+            (Ok(_) | Err(_), _) => None,
+        });
+    let conflict = conflict.and_then(|view| serde_json::to_string(&view).ok());
+    let sample = |error: &ReadingError| {
+        let mut samples = posted.samples.iter();
+        let sent = samples.find(|(code, _)| *code == error.code());
+        sent.map(|(_, text)| text).or(conflict.as_deref())
+    };
+    let refused = outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Rejected(error) => Some((error, sample(error))),
+        Outcome::Created | Outcome::Duplicate => None,
+    });
+    rejection::note_readings(state, device, refused, now);
 }

@@ -1,6 +1,7 @@
 //! Readings over HTTP: posting them, and reading them as they were stored.
 
 mod ingest;
+mod new_reading;
 mod parse;
 mod receipt;
 mod show;

@@ -1,6 +1,6 @@
 //! What a device is told of each reading that it posted.
 
-use super::ReadingView;
+use super::{ReadingView, new_reading::ReceiptDetail};
 use crate::problem::{Problem, ProblemKind, ProblemView};
 use actix_web::HttpResponse;
 use domain::reading::{Outcome, Reading, ReadingError};
@@ -15,7 +15,7 @@ pub(super) struct SingleReceipt {
     reading: ReadingView,
 }
 
-/// What became of a reading that is stored.
+/// What became of a single reading that is stored.
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = Outcome)]
@@ -24,6 +24,21 @@ enum OutcomeView {
     Created,
     /// Stored before, with this same value.
     Duplicate,
+}
+
+/// What became of a reading of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ItemOutcome)]
+enum ItemOutcome {
+    /// Stored now.
+    Created,
+    /// Stored before, with this same value.
+    Duplicate,
+    /// Not stored: another value is there for its metric and time, and stays.
+    Conflict,
+    /// Not stored.
+    Rejected,
 }
 
 /// What became of a batch.
@@ -36,18 +51,25 @@ pub(super) struct BatchReceipt {
     /// Readings that were stored before, with the same value.
     #[schema(example = 1)]
     duplicates: usize,
-    /// Readings that were not stored; each has an entry in `errors`.
+    /// Readings that were not stored, conflicts included; each has an entry in `errors`.
     #[schema(example = 1)]
     rejected: usize,
     errors: Vec<ItemError>,
+    /// Every reading in the order of the request; only with `receipt=full`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    items: Option<Vec<ItemView>>,
 }
 
 /// Why one reading of a batch was not stored.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 struct ItemError {
     /// Its place in the batch, from 0.
     #[schema(example = 17)]
     index: usize,
+    /// `conflict` or `rejected`.
+    #[schema(inline)]
+    outcome: ItemOutcome,
     /// A stable word for programs.
     #[schema(example = "invalid_value")]
     code: &'static str,
@@ -56,6 +78,16 @@ struct ItemError {
     detail: String,
     /// Whether the very same reading may be taken later.
     retryable: bool,
+}
+
+/// What became of one reading of a batch.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ReceiptItem)]
+struct ItemView {
+    /// Its place in the batch, from 0.
+    #[schema(example = 17)]
+    index: usize,
+    outcome: ItemOutcome,
 }
 
 /// A batch of which nothing could be taken: the problem, and why each reading was refused.
@@ -83,28 +115,61 @@ pub(super) fn single(reading: Reading, outcome: Outcome) -> Result<HttpResponse,
 }
 
 /// Answers a batch, from the outcomes in the order of the request.
-pub(super) fn batch(outcomes: impl Iterator<Item = Outcome>) -> Result<HttpResponse, Problem> {
+pub(super) fn batch(
+    outcomes: &[Outcome],
+    detail: ReceiptDetail,
+    atomic: bool,
+) -> Result<HttpResponse, Problem> {
     let mut receipt = BatchReceipt::default();
-    for (index, outcome) in outcomes.enumerate() {
+    for (index, outcome) in outcomes.iter().enumerate() {
         match outcome {
             Outcome::Created => receipt.accepted += 1,
             Outcome::Duplicate => receipt.duplicates += 1,
-            Outcome::Rejected(error) => {
-                receipt.rejected += 1;
-                receipt.errors.push(ItemError::new(index, &error));
-            }
+            Outcome::Rejected(error) => receipt.errors.push(ItemError::new(index, error)),
         }
     }
-    if receipt.rejected > 0 && receipt.accepted + receipt.duplicates == 0 {
-        return Err(Problem::new(ProblemKind::NoUsableReading).with_receipt(&receipt));
+    receipt.rejected = receipt.errors.len();
+    let refused = match (receipt.rejected, receipt.accepted + receipt.duplicates) {
+        (0, _) => None,
+        (_, 0) => Some(ProblemKind::NoUsableReading),
+        (..) => atomic.then_some(ProblemKind::AtomicRefused),
+    };
+    if let Some(kind) = refused {
+        // Nothing of it was stored, also not of what could have been.
+        receipt.accepted = 0;
+        return Err(Problem::new(kind).with_receipt(&receipt));
+    }
+    if detail == ReceiptDetail::Full {
+        receipt.items = Some(outcomes.iter().enumerate().map(ItemView::from).collect());
     }
     Ok(HttpResponse::Ok().json(receipt))
+}
+
+impl From<&Outcome> for ItemOutcome {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Created => Self::Created,
+            Outcome::Duplicate => Self::Duplicate,
+            Outcome::Rejected(ReadingError::Conflict) => Self::Conflict,
+            Outcome::Rejected(_) => Self::Rejected,
+        }
+    }
+}
+
+impl From<(usize, &Outcome)> for ItemView {
+    fn from((index, outcome): (usize, &Outcome)) -> Self {
+        Self {
+            index,
+            outcome: outcome.into(),
+        }
+    }
 }
 
 impl ItemError {
     fn new(index: usize, error: &ReadingError) -> Self {
         Self {
             index,
+            outcome: (&Outcome::Rejected(error.clone())).into(),
             code: error.code(),
             detail: error.to_string(),
             retryable: error.is_retryable(),

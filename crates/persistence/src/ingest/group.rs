@@ -4,6 +4,7 @@ use super::{IngestError, Submission, Verdict, directory::Known};
 use domain::{
     Timestamp,
     decimal::ExactDecimal,
+    device::DeviceId,
     reading::{Metric, Outcome, ReadingError},
 };
 use std::collections::HashMap;
@@ -100,7 +101,7 @@ impl Group {
         let mut outcomes = outcomes.into_iter();
         let verdict = |(submission, sender): (&&Submission, &Sender)| match sender {
             Sender::Unknown => Err(IngestError::UnknownKey),
-            Sender::Disabled(_) => Err(IngestError::Disabled),
+            Sender::Disabled(known) => Err(IngestError::Disabled(DeviceId(known.device))),
             // Rows stand in the order of the submissions that were let in.
             Sender::Device(_) => Ok(outcomes.by_ref().take(submission.readings.len()).collect()),
         };

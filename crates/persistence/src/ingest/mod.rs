@@ -89,7 +89,7 @@ pub enum IngestError {
     UnknownKey,
     /// The device's owner has disabled it.
     #[error("the device is disabled")]
-    Disabled,
+    Disabled(DeviceId),
     /// More readings wait than may; try again in a moment.
     #[error("the ingest queue is full")]
     Overloaded,

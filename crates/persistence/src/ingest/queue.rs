@@ -142,7 +142,7 @@ impl Ingest {
         match self.submit(knock(nobody, now)).await {
             // Where too much waits, something is at work.
             Ok(_)
-            | Err(IngestError::UnknownKey | IngestError::Disabled | IngestError::Overloaded) => {
+            | Err(IngestError::UnknownKey | IngestError::Disabled(_) | IngestError::Overloaded) => {
                 Ok(())
             }
             Err(error @ (IngestError::Stopped | IngestError::Store(_))) => Err(error),

@@ -68,6 +68,15 @@ fn object(scanner: &mut Scanner<'_>, items: &mut Items) -> Result<Shape, Stop> {
     }
 }
 
+/// Reads one reading, and nothing after it.
+pub(super) fn single(text: &str, intake: &mut Intake) -> Result<Reading, ReadingError> {
+    let mut scanner = Scanner::new(text);
+    let members = Members::scan(&mut scanner);
+    let members = members.and_then(|members| scanner.end().map(|()| members));
+    let members = members.map_err(|NotJson| ReadingError::Malformed("is not JSON".to_owned()))?;
+    members.and_then(|members| members.reading(intake))
+}
+
 /// The members of a reading, each as its JSON text.
 #[derive(Debug, Default)]
 struct Members<'a> {

@@ -1,19 +1,25 @@
 //! The bodies that readings are posted in, from bytes to readings and reasons.
 
+mod form;
 mod json;
+mod ndjson;
 mod samples;
 mod scan;
+mod senml;
 
+pub(super) use form::Form;
 pub(super) use samples::Samples;
+pub(super) use senml::SenmlRecordView;
 
 use crate::{
-    body::malformed,
+    body::{inflate, inflate_whole, malformed},
     problem::{Problem, ProblemKind},
 };
 use domain::{
     Timestamp,
-    reading::{Intake, MAX_BATCH, Precision, Reading, ReadingError},
+    reading::{Intake, MAX_BATCH, Reading, ReadingError},
 };
+use form::Format;
 use scan::NotJson;
 use serde::de::IgnoredAny;
 
@@ -37,20 +43,47 @@ pub(super) struct Posted {
     /// At most [`MAX_BATCH`] readings and refusals.
     pub(super) items: Vec<Parsed>,
     /// The last refused item of each code.
-    #[expect(dead_code, reason = "what shows them is still to come")]
     pub(super) samples: Samples,
 }
 
-/// Reads a body. What is no JSON, or holds too many readings, fails as a whole.
-pub(super) fn parse(
-    body: &[u8],
-    now: Timestamp,
-    precision: Option<Precision>,
-) -> Result<Posted, Problem> {
-    let mut items = Items::new(Intake::new(now, precision));
-    let text = std::str::from_utf8(body).map_err(|_| not_json(body))?;
-    let shape = json::parse(text, &mut items).map_err(|stop| stop.into_problem(body))?;
+/// Most bytes of a body when it is inflated.
+const INFLATED_LIMIT: usize = 10 * 1024 * 1024;
+
+/// Reads a body that arrived `now`, packed as `form` says.
+///
+/// What cannot be inflated, is no JSON or holds too many readings fails as a whole; of lines, each is
+/// judged for itself. The order of the items is that of the body: blank lines, and SenML records that
+/// hold nothing but base fields, are no items.
+pub(super) fn parse(form: Form, packed: &[u8], now: Timestamp) -> Result<Posted, Problem> {
+    let mut items = Items::new(Intake::new(now, form.precision));
+    let shape = match form.format {
+        Format::Json => whole(form, packed, |text| json::parse(text, &mut items))?,
+        Format::SenMl => whole(form, packed, |text| senml::parse(text, &mut items))?,
+        Format::NdJson => lines(form, packed, &mut items)?,
+    };
     Ok(items.into_posted(shape))
+}
+
+/// Reads a body that means something only as a whole.
+fn whole(
+    form: Form,
+    packed: &[u8],
+    parse: impl FnOnce(&str) -> Result<Shape, Stop>,
+) -> Result<Shape, Problem> {
+    let body = inflate_whole(form.coding, packed, INFLATED_LIMIT)?;
+    let text = std::str::from_utf8(&body).map_err(|_| not_json(&body))?;
+    parse(text).map_err(|stop| stop.into_problem(&body))
+}
+
+/// Reads a body line by line, as it is inflated.
+fn lines(form: Form, packed: &[u8], items: &mut Items) -> Result<Shape, Problem> {
+    let mut lines = ndjson::Lines::default();
+    inflate(form.coding, packed, INFLATED_LIMIT, |piece| {
+        lines.feed(piece, items)
+    })
+    .and_then(|()| lines.end(items))
+    .map_err(|stop| stop.into_problem(&[]))?;
+    Ok(Shape::Batch)
 }
 
 /// What has been read of a request so far.
@@ -140,136 +173,4 @@ fn not_json(body: &[u8]) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn now() -> Timestamp {
-        "2026-01-01T00:00:00Z".parse().unwrap()
-    }
-
-    fn codes(body: &str) -> Vec<&'static str> {
-        let code = |parsed: &Parsed| parsed.as_ref().map_or_else(ReadingError::code, |_| "ok");
-        match parse(body.as_bytes(), now(), None) {
-            Ok(posted) => {
-                let single = (posted.shape == Shape::Single).then_some("single");
-                single
-                    .into_iter()
-                    .chain(posted.items.iter().map(code))
-                    .collect()
-            }
-            Err(problem) => vec!["problem", problem.kind().code()],
-        }
-    }
-
-    #[test]
-    fn the_three_shapes_are_told_apart() {
-        assert_eq!(codes(r#"{"metric": "t", "value": 1}"#), ["single", "ok"]);
-        assert_eq!(
-            codes(r#"{"readings": [{"metric": "t", "value": 1}]}"#),
-            ["ok"]
-        );
-        assert_eq!(
-            codes(r#" [{"metric": "t", "value": 1}, {"metric": "t", "value": 2}] "#),
-            ["ok", "ok"]
-        );
-        assert_eq!(codes("[]"), Vec::<&str>::new());
-    }
-
-    #[test]
-    fn items_are_refused_one_by_one() {
-        let items = [
-            (r#"{"metric": "t", "value": 1}"#, "ok"),
-            (r#"{"metric": "t"}"#, "missing_field"),
-            (r#"{"metric": null, "value": 1}"#, "missing_field"),
-            (r#"{"metric": "1t", "value": 1}"#, "invalid_metric"),
-            (r#"{"metric": "t", "value": "1"}"#, "invalid_value"),
-            (r#"{"metric": "t", "value": null}"#, "missing_field"),
-            (r#"{"metric": "t", "value": 1e400}"#, "invalid_value"),
-            (
-                r#"{"metric": "t", "value": 1, "recorded_at": "yesterday"}"#,
-                "invalid_recorded_at",
-            ),
-            (
-                r#"{"metric": "t", "value": 1, "recorded_at": 17}"#,
-                "invalid_recorded_at",
-            ),
-            (r#"{"metric": 5, "value": 1}"#, "invalid_metric"),
-            (
-                r#"{"metric": "t", "value": 1, "unit": "C"}"#,
-                "malformed_reading",
-            ),
-            (
-                r#"{"metric": "t", "value": 1, "metric": null}"#,
-                "malformed_reading",
-            ),
-            (r#"{"metric": "\ud800", "value": 1}"#, "invalid_metric"),
-            (r#"{"\ud800": "t", "value": 1}"#, "malformed_reading"),
-            ("1e400", "malformed_reading"),
-            ("7", "malformed_reading"),
-            ("[]", "malformed_reading"),
-            (r#"["t", 1, null]"#, "malformed_reading"),
-            (r#"{"metric": "\u0074", "value": 1}"#, "ok"),
-        ];
-        let body = format!("[{}]", items.map(|(item, _)| item).join(","));
-        assert_eq!(codes(&body), items.map(|(_, code)| code));
-    }
-
-    #[test]
-    fn broken_bodies_fail_as_a_whole() {
-        for body in [
-            "",
-            "{",
-            "[{\"metric\": \"t\", \"value\": 1}",
-            "[1,]",
-            "NaN",
-            "\u{feff}[]",
-            "[] []",
-        ] {
-            assert_eq!(codes(body), ["problem", "malformed_json"], "{body}");
-        }
-        assert_eq!(
-            codes(r#"{"readings": [], "x": 1}"#),
-            ["problem", "validation_failed"]
-        );
-        assert_eq!(
-            codes(r#"{"readings": null}"#),
-            ["problem", "validation_failed"]
-        );
-        assert_eq!(
-            codes(r#"{"readings": {}}"#),
-            ["problem", "validation_failed"]
-        );
-        let many = format!("[{}]", vec!["0"; 10_001].join(","));
-        assert_eq!(codes(&many), ["problem", "payload_too_large"]);
-    }
-
-    /// `cargo test --release -p readout-http --lib nanoseconds -- --ignored --nocapture`
-    #[test]
-    #[ignore = "measures, and says nothing in a debug build"]
-    fn nanoseconds_of_a_reading() {
-        let reading = |n: u32| {
-            let (day, hour, minute, second) = (n % 28 + 1, n % 24, n % 60, n / 60 % 60);
-            let at = format!("2025-06-{day:02}T{hour:02}:{minute:02}:{second:02}.{n:06}Z");
-            let value = format!("{}.{:02}", n % 100, n % 97);
-            format!(r#"{{"metric":"temperature","value":{value},"recorded_at":"{at}"}}"#)
-        };
-        let readings: Vec<_> = (0..10_000).map(reading).collect();
-        let body = format!(r#"{{"readings":[{}]}}"#, readings.join(","));
-        let run = |_| {
-            let start = std::time::Instant::now();
-            let posted = parse(body.as_bytes(), now(), None).unwrap();
-            let elapsed = start.elapsed();
-            assert!(posted.items.iter().all(Result::is_ok));
-            elapsed.as_nanos() / 10_000
-        };
-        let best = (0..50).map(run).min();
-        eprintln!("{} ns a reading", best.unwrap_or_default());
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn never_panics(body in "\\PC*") {
-            let _ = parse(body.as_bytes(), now(), None);
-        }
-    }
-}
+mod tests;

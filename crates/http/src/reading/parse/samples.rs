@@ -23,7 +23,6 @@ impl Samples {
     }
 
     /// Each code with its sample of at most 200 characters, in the order in which the codes came up.
-    #[expect(dead_code, reason = "what shows them is still to come")]
     pub(in crate::reading) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().map(|(code, text)| (*code, text.as_str()))
     }

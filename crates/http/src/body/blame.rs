@@ -1,127 +1,12 @@
-//! Bodies of requests: bounded in size and time, and read into domain commands.
+//! JSON read into a valid value, or the member to blame.
 
 use crate::problem::{FieldError, Problem, ProblemKind};
-use actix_web::{
-    FromRequest, HttpRequest, dev,
-    http::header,
-    web::{Bytes, BytesMut},
-};
-use futures_util::{StreamExt, future::LocalBoxFuture};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
-use std::time::Duration;
-
-/// Most bytes of a body that is no batch of readings.
-const JSON_LIMIT: usize = 64 * 1024;
-
-/// How long a body may take to arrive, however small it is.
-const DEADLINE: Duration = Duration::from_secs(20);
-
-/// A JSON body that is a valid `T`.
-#[derive(Debug)]
-pub(crate) struct Json<T>(pub(crate) T);
-
-impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            require_json(&request)?;
-            let body = read(&request, payload, JSON_LIMIT).await?;
-            parse(&body).map(Self)
-        })
-    }
-}
-
-/// A JSON body that may be left out, which is the default `T`.
-#[derive(Debug)]
-pub(crate) struct OptionalJson<T>(pub(crate) T);
-
-impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJson<T> {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            let body = read(&request, payload, JSON_LIMIT).await?;
-            if body.is_empty() || body.trim_ascii() == b"null" {
-                return Ok(Self(T::default()));
-            }
-            require_json(&request)?;
-            parse(&body).map(Self)
-        })
-    }
-}
-
-/// Refuses a body that is not said to be JSON in plain.
-pub(crate) fn require_json(request: &HttpRequest) -> Result<(), Problem> {
-    let text = |name: header::HeaderName| {
-        let value = request.headers().get(name)?;
-        Some(value.to_str().unwrap_or("?").trim().to_ascii_lowercase())
-    };
-    let media_type = text(header::CONTENT_TYPE).unwrap_or_default();
-    let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    let merge_patch = request.method() == "PATCH" && media_type == "application/merge-patch+json";
-    if media_type != "application/json" && !merge_patch {
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType));
-    }
-    match text(header::CONTENT_ENCODING).as_deref() {
-        None | Some("identity" | "") => Ok(()),
-        Some(_) => Err(Problem::with_detail(
-            ProblemKind::UnsupportedMediaType,
-            "The body must not be compressed: Content-Encoding is not supported.",
-        )),
-    }
-}
-
-/// Reads a body to its end, within a limit of bytes and a deadline.
-pub(crate) async fn read(
-    request: &HttpRequest,
-    payload: dev::Payload,
-    limit: usize,
-) -> Result<Bytes, Problem> {
-    let declared = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > limit) {
-        return Err(too_large(limit));
-    }
-    let body = collect(payload, declared.unwrap_or(0), limit);
-    tokio::time::timeout(DEADLINE, body)
-        .await
-        .unwrap_or_else(|_| Err(Problem::new(ProblemKind::RequestTimeout)))
-}
-
-async fn collect(
-    mut payload: dev::Payload,
-    expected: usize,
-    limit: usize,
-) -> Result<Bytes, Problem> {
-    let mut body = BytesMut::with_capacity(expected.min(limit));
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::new(ProblemKind::MalformedRequest))?;
-        if body.len() + chunk.len() > limit {
-            return Err(too_large(limit));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-fn too_large(limit: usize) -> Problem {
-    Problem::with_detail(
-        ProblemKind::PayloadTooLarge,
-        format!("The body must have at most {limit} bytes."),
-    )
-}
 
 /// Reads JSON into a valid `T`, or says which member is to blame.
-pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // Settles first whether it is JSON, since the parser also calls a null or a number in the place of
     // a word, or a number out of range, broken JSON.
     serde_json::from_slice::<&RawValue>(body).map_err(|error| malformed(&error))?;
@@ -140,7 +25,7 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 }
 
 /// Whether the text begins as a JSON object does.
-pub(crate) fn is_object(json: &[u8]) -> bool {
+fn is_object(json: &[u8]) -> bool {
     json.trim_ascii_start().first() == Some(&b'{')
 }
 
@@ -201,7 +86,8 @@ fn pointer(path: &Path) -> String {
         .collect()
 }
 
-fn escape(member: &str) -> String {
+/// A member's name as a part of a JSON pointer (RFC 6901, section 3).
+pub(crate) fn escape(member: &str) -> String {
     member.replace('~', "~0").replace('/', "~1")
 }
 
