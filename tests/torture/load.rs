@@ -21,7 +21,7 @@ const WORKERS: [(u64, usize, u64); 3] = [(1, 32, 0), (100, 6, 40), (1000, 3, 150
 const BEFORE_RETRY: Duration = Duration::from_millis(30);
 
 /// Every so many acknowledged requests a worker sends one of them again.
-const REPEATED: u64 = 16;
+const REPEATED: usize = 8;
 
 /// What all workers share.
 #[derive(Debug)]
@@ -64,6 +64,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> JoinSet<()> {
         for number in 0..count {
             let worker = Worker {
                 shared: Arc::clone(shared),
+                number,
                 device: number % DEVICES,
                 size,
                 pause: Duration::from_millis(pause),
@@ -76,6 +77,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> JoinSet<()> {
 
 struct Worker {
     shared: Arc<Shared>,
+    number: usize,
     device: usize,
     size: u64,
     pause: Duration,
@@ -83,7 +85,8 @@ struct Worker {
 
 impl Worker {
     async fn run(self) {
-        let mut since_repeated = 0;
+        // Not everyone at the same time.
+        let mut since_repeated = self.number % REPEATED;
         while !self.shared.is_stopping() {
             let span = Span {
                 device: self.device,

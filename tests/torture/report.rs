@@ -3,7 +3,6 @@
 use crate::audit::Findings;
 use crate::killer::{Recoveries, VICTIMS};
 use crate::tally::Tally;
-use std::time::Duration;
 
 /// Prints how often what was killed, and how long it took to recover.
 pub(crate) fn print_kills(kills: usize, recoveries: &Recoveries) {
@@ -11,9 +10,13 @@ pub(crate) fn print_kills(kills: usize, recoveries: &Recoveries) {
     for (victim, name) in VICTIMS.iter().enumerate() {
         let mut times = recoveries[victim].clone();
         times.sort_unstable();
-        let seconds = |place: usize| times.get(place).map_or(f64::NAN, Duration::as_secs_f64);
+        let seconds = |place: usize| match times.get(place) {
+            Some(time) => format!("{:.2} s", time.as_secs_f64()),
+            // Another was killed before it had recovered.
+            None => "-".to_owned(),
+        };
         println!(
-            "  {name:<20} {kills:>5}   {:>6.2} s {:>6.2} s",
+            "  {name:<20} {kills:>5}   {:>8} {:>8}",
             seconds(times.len() / 2),
             seconds(times.len().saturating_sub(1)),
         );
