@@ -3,6 +3,8 @@
 mod batch;
 mod bounds;
 mod digits;
+mod encodings;
+mod formats;
 mod list;
 mod parallel;
 mod single;
