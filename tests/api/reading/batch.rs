@@ -214,7 +214,7 @@ async fn an_object_that_is_no_batch_is_refused() {
 }
 
 #[tokio::test]
-async fn readings_are_plain_json_and_nothing_else() {
+async fn other_media_types_and_encodings_are_refused() {
     let app = App::start().await;
     let user = app.user().await;
     let device = user.device().await;
@@ -230,11 +230,12 @@ async fn readings_are_plain_json_and_nothing_else() {
         let answer = device.ask(Method::POST, "/readings", body).await;
         answer.problem(415, "unsupported_media_type");
     }
-    for encoding in ["gzip", "br", "deflate"] {
+    for encoding in ["br", "deflate", "gzip, gzip", "gzip, identity"] {
         let body = Some(("application/json", body.clone()));
         let client = device.with("content-encoding", encoding);
         let answer = client.ask(Method::POST, "/readings", body).await;
-        answer.problem(415, "unsupported_media_type");
+        let answer = answer.problem(415, "unsupported_media_type");
+        assert!(answer.text.contains("gzip, zstd or identity"));
     }
     let body = Some(("application/json; charset=utf-8", body));
     let client = device.with("content-encoding", "identity");

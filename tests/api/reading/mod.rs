@@ -4,6 +4,8 @@ mod batch;
 mod bounds;
 mod bulk;
 mod digits;
+mod encodings;
+mod formats;
 mod list;
 mod parallel;
 mod single;

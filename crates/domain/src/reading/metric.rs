@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::{borrow::Borrow, collections::HashSet, sync::Arc};
 
+// Shared, so that the readings of a batch have one text for each metric between them. Equality, order
+// and hash are those of the text.
 /// The name of what is measured: `[A-Za-z][A-Za-z0-9_.:/-]{0,63}`.
-///
-/// A clone shares the text. Equality, order and hash are those of the text.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
 )]

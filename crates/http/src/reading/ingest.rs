@@ -2,7 +2,7 @@
 
 use super::{
     ReadingView,
-    new_reading::{ContentEncoding, IngestQuery, NewReadings},
+    new_reading::{IngestHeaders, IngestQuery, NewReadings},
     parse::{Form, Posted, SenmlRecordView, Shape, parse},
     receipt::{self, BatchReceipt, SingleReceipt},
 };
@@ -27,19 +27,19 @@ const BATCH_LIMIT: usize = 1024 * 1024;
 
 /// Post readings
 ///
-/// One reading, or up to 10,000 in a batch: as JSON, as lines of JSON (`application/x-ndjson`: blank lines do not
-/// count, and a line that cannot be read is refused for itself alone), or as a SenML Pack (RFC 8428). The answer comes after the readings are committed, so
+/// One reading, or up to 10,000 in a batch: as JSON, as lines of JSON (`application/x-ndjson`), or as a
+/// SenML Pack (RFC 8428). Each reading of a batch is taken or refused on its own, and named by its index
+/// from 0; blank lines, and SenML records of base fields alone, are not counted. A body that is broken off
+/// or cannot be read stores nothing; of lines, one that cannot be read is refused like any reading.
+///
+/// The answer comes after the readings are committed, so
 /// what was acknowledged is never lost. Posting the same again is harmless where `recorded_at` is given;
 /// without it each attempt is a reading of its own time. A single reading is
 /// answered with 201 (stored now) or 200 (stored before); a batch with 200 and what became of it.
 #[utoipa::path(
     tag = "readings",
     security(("device_key" = [])),
-    params(
-        IngestQuery,
-        ("Content-Encoding" = inline(Option<ContentEncoding>), Header, description = "How the body is packed: at most \
-            1 MiB as it arrives and 10 MiB inflated; zstd with a window of at most 8 MiB. One coding, in any case."),
-    ),
+    params(IngestQuery, IngestHeaders),
     request_body(description = "Readings in one of three formats", content(
         (NewReadings = "application/json"),
         (String = "application/x-ndjson", example = "{\"metric\":\"t\",\"value\":1.50}\n{\"metric\":\"t\",\"value\":2}\n"),

@@ -44,10 +44,21 @@ pub(super) enum ReceiptDetail {
 #[derive(utoipa::ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[expect(dead_code, reason = "describes a header in the document")]
-pub(super) enum ContentEncoding {
+enum ContentEncoding {
     Identity,
     Gzip,
     Zstd,
+}
+
+/// What the headers say of the body.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes the headers in the document")]
+pub(super) struct IngestHeaders {
+    /// How the body is packed: one coding, in any case. A packed body has at most 1 MiB as it arrives
+    /// and 10 MiB inflated; zstd has a window of at most 8 MiB (RFC 9659).
+    #[param(rename = "Content-Encoding", inline, nullable = false)]
+    content_encoding: Option<ContentEncoding>,
 }
 
 /// What may be posted.
