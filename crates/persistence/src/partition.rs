@@ -170,8 +170,13 @@ async fn count_strays(tx: &Tx, range: &str) -> Result<i64, StoreError> {
 }
 
 async fn exists(tx: &Tx, table: &str) -> Result<bool, StoreError> {
-    let statement = sqlx::query("select to_regclass($1) is not null").bind(table);
-    tx.fetch_bool(statement).await
+    // By the snapshot of the statement: `to_regclass` answers from a cache that the lock does not renew, so
+    // that what another transaction made meanwhile is not seen.
+    let statement = sqlx::query(
+        "select exists (select from pg_class where relname = $1
+                        and oid in (select inhrelid from pg_inherits where inhparent = 'samples'::regclass))",
+    );
+    tx.fetch_bool(statement.bind(table)).await
 }
 
 #[cfg(test)]

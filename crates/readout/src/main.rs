@@ -16,6 +16,10 @@ use cli::{Cli, Command};
 use std::{error::Error, process::ExitCode};
 use tokio::task::LocalSet;
 
+/// Takes a third of the time of the C library's, and gives memory back that a burst has left behind.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a command says when it cannot go on: one sentence for the one who typed it.
 type Failure = Box<dyn Error>;
 

@@ -66,7 +66,7 @@ pub(crate) struct Settings {
     database_max_connections: u32,
 
     /// How many of them are kept for ingest, each with a writer of its own
-    #[arg(long, global = true, env = "INGEST_CONNECTIONS", value_name = "N", default_value_t = 1,
+    #[arg(long, global = true, env = "INGEST_CONNECTIONS", value_name = "N", default_value_t = 2,
         value_parser = value_parser!(u32).range(1..=16))]
     ingest_connections: u32,
 

@@ -24,7 +24,7 @@ pub(crate) struct Done {
 #[derive(Debug)]
 pub(super) struct Open {
     connection: Option<PoolConnection<Postgres>>,
-    /// The statements that open the transaction, if they are still to be sent.
+    /// The statements that open the transaction, `BEGIN` first, if they are still to be sent.
     opening: Option<Arc<[String]>>,
     /// What is to be sent in one message with COMMIT.
     closing: Vec<String>,
@@ -68,6 +68,22 @@ impl Open {
         done.try_into().map_err(|_| {
             sqlx::Error::Protocol("a message was answered with too few results".to_owned())
         })
+    }
+
+    /// Runs one statement as a transaction of its own, in one message, and answers the connection.
+    ///
+    /// Several statements in one message are one transaction, which ends with it (`PostgreSQL`'s manual,
+    /// "Multiple Statements in a Simple Query").
+    pub(super) async fn run_alone(
+        mut self,
+        statement: &str,
+    ) -> Result<(Done, PoolConnection<Postgres>)> {
+        let opening = self.opening.take();
+        let bounds = opening.iter().flat_map(|it| it.iter().skip(1).cloned());
+        let message: Vec<String> = bounds.chain([statement.to_owned()]).collect();
+        let mut done = send(self.connection()?, &message).await?;
+        let last = done.pop().unwrap_or_default();
+        Ok((last, self.connection.take().ok_or_else(gone)?))
     }
 
     /// Loads rows in the binary form of COPY.

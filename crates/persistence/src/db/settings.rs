@@ -32,7 +32,7 @@ pub struct DbSettings {
 pub struct DbUrlError;
 
 impl DbSettings {
-    /// Reads a URL, with the defaults of the other settings: 4 connections, unnamed statements,
+    /// Reads a URL, with the defaults of the other settings: 4 connections, 2 of them for ingest, unnamed statements,
     /// 15 seconds a statement.
     pub fn parse(url: &str) -> Result<Self, DbUrlError> {
         let has_scheme = ["postgres://", "postgresql://"]
@@ -50,7 +50,7 @@ impl DbSettings {
                 .application_name("readout")
                 .disable_statement_logging(),
             max_connections: 4,
-            ingest_connections: 1,
+            ingest_connections: 2,
             prepared_statements: false,
             statement_timeout: Duration::from_secs(15),
         })

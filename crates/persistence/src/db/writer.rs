@@ -3,7 +3,7 @@
 use super::{
     Lane, TRIES, Tx,
     begin::{Opening, begin},
-    open::Open,
+    open::{Done, Open},
     pause, record,
 };
 use crate::StoreError;
@@ -65,6 +65,43 @@ impl WriterLane {
         }
     }
 
+    /// Runs one statement as a transaction of its own, in a single message.
+    ///
+    /// The statement must do no harm when it is run twice: where the connection is lost, also one that
+    /// had been dead for long, it is run again, though it may have been committed.
+    pub(crate) async fn statement(
+        &mut self,
+        name: &'static str,
+        statement: &str,
+    ) -> Result<Done, StoreError> {
+        let (mut tries, mut spare) = (1, self.lane.pool.size());
+        loop {
+            let started = Instant::now();
+            let open = self.open().await?;
+            let result = open.run_alone(statement).await.map_err(StoreError::from);
+            record(name, started, &result);
+            match result {
+                Ok((done, connection)) => {
+                    self.keep(connection);
+                    return Ok(done);
+                }
+                Err(error) if error.is_disconnect() && spare > 0 => spare -= 1,
+                Err(error) if error.is_retryable() && tries < TRIES => {
+                    pause(name, &mut tries).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The kept connection or another, with nothing said yet.
+    async fn open(&mut self) -> Result<Open, StoreError> {
+        match self.kept.take() {
+            Some(kept) => Ok(Open::new(kept, Some(Arc::clone(&self.lane.begin)))),
+            None => begin(&self.lane, Opening::WithFirstMessage).await,
+        }
+    }
+
     /// Gives the connection back, so that a service without work holds none for long.
     pub(crate) fn rest(&mut self) {
         self.kept = None;
@@ -77,12 +114,9 @@ impl WriterLane {
         name: &'static str,
         work: &impl AsyncFn(&Tx) -> Result<End<T>, StoreError>,
     ) -> (Result<T, StoreError>, bool) {
-        let open = match self.kept.take() {
-            Some(kept) => Open::new(kept, Some(Arc::clone(&self.lane.begin))),
-            None => match begin(&self.lane, Opening::WithFirstMessage).await {
-                Ok(open) => open,
-                Err(error) => return (Err(error), true),
-            },
+        let open = match self.open().await {
+            Ok(open) => open,
+            Err(error) => return (Err(error), true),
         };
         let tx = Tx::new(open, name, self.lane.prepared_statements);
         match work(&tx).await {

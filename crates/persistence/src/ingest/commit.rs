@@ -1,15 +1,15 @@
 //! The transaction of a group: everything that its readings come to, or nothing. Knows no channel.
 
 use super::{
-    Mode, Submission, Verdict,
-    directory::Directory,
+    Mode, Verdict,
+    directory::{Directory, Known},
     group::{Group, Sender},
     judge, lock,
     lock::Locked,
     months::Months,
-    resolve,
+    quick, resolve,
     store::Load,
-    writer::{Commit, Route},
+    writer::{Commit, Work},
 };
 use crate::{
     StoreError, Tx,
@@ -27,29 +27,24 @@ pub(super) struct Committer {
 }
 
 impl Commit for Committer {
-    fn route(&self, submission: &Submission) -> Route {
-        match submission.mode {
-            Mode::Each if self.directory.series(submission).is_some() => Route::Known,
-            Mode::Each => Route::Fresh,
-            Mode::Atomic | Mode::DryRun => Route::Alone,
-        }
-    }
-
-    async fn commit(&mut self, batch: &[&Submission]) -> Result<Vec<Verdict>, StoreError> {
+    async fn commit(&mut self, batch: &[&Work]) -> Result<Vec<Verdict>, StoreError> {
         self.months.ensure(&mut self.lane, batch).await?;
         let now = batch
             .iter()
-            .map(|it| it.received_at)
+            .map(|it| it.submission.received_at)
             .max()
             .unwrap_or_default();
-        if let Some(group) = self.known(batch) {
-            if let Some(verdicts) = self.commit_known(batch, &group, now).await? {
+        if let Some(group) = known(batch) {
+            let quick = batch.iter().all(|work| work.is_quick());
+            let verdicts = if quick {
+                self.commit_quick(batch, &group, now).await?
+            } else {
+                self.commit_known(batch, &group, now).await?
+            };
+            if let Some(verdicts) = verdicts {
                 return Ok(verdicts);
             }
             // Some device is not what it was thought to be.
-            for submission in batch {
-                self.directory.forget(&submission.key);
-            }
         }
         self.commit_fresh(batch, now).await
     }
@@ -68,24 +63,26 @@ impl Committer {
         }
     }
 
-    /// The group, if every device and series of it is known.
-    fn known(&self, batch: &[&Submission]) -> Option<Group> {
-        let mut group = Group::with_room_for(batch);
-        for submission in batch {
-            if submission.mode != Mode::Each {
-                return None;
-            }
-            let (device, series) = self.directory.series(submission)?;
-            group.admit(device, submission, series.into_iter().map(Some));
-        }
-        Some(group)
+    /// Does all in one message. Nothing is stored, and there is no answer, where a device has been
+    /// disabled, deleted or given a rule meanwhile.
+    async fn commit_quick(
+        &mut self,
+        batch: &[&Work],
+        group: &Group,
+        now: Timestamp,
+    ) -> Result<Option<Vec<Verdict>>, StoreError> {
+        let load = Load::new(&group.rows);
+        let statement = quick::statement(&group.devices(), load.distinct(), now);
+        let done = self.lane.statement("ingest.commit", &statement).await?;
+        let before = quick::read(&done)?;
+        Ok(before.map(|before| group.verdicts(batch, load.outcomes(before))))
     }
 
     /// Locks and stores in one message. Nothing is stored, and there is no answer, where a device has
     /// been disabled or deleted meanwhile.
     async fn commit_known(
         &mut self,
-        batch: &[&Submission],
+        batch: &[&Work],
         group: &Group,
         now: Timestamp,
     ) -> Result<Option<Vec<Verdict>>, StoreError> {
@@ -100,15 +97,33 @@ impl Committer {
             }
             let outcomes = load.finish(tx, first).await?;
             follow_up(tx, group, &locked, &outcomes, now).await?;
-            Ok(End::Commit(Some(group.verdicts(batch, outcomes))))
+            let verdicts = group.verdicts(batch, outcomes);
+            Ok(End::Commit(Some((verdicts, locked))))
         };
-        self.lane.transaction("ingest.commit", work).await
+        let committed = self.lane.transaction("ingest.commit", work).await?;
+        Ok(committed.map(|(verdicts, locked)| {
+            self.learn_armed(batch, group, &locked);
+            verdicts
+        }))
+    }
+
+    /// Remembers whose rules were armed or disarmed since the device was last looked at.
+    fn learn_armed(&self, batch: &[&Work], group: &Group, locked: &Locked) {
+        for (work, sender) in batch.iter().zip(&group.senders) {
+            if let Sender::Device(known) = sender {
+                let armed = locked.armed.binary_search(&known.device).is_ok();
+                if armed != known.armed {
+                    let key = work.submission.key;
+                    self.directory.learn(key, Known { armed, ..*known });
+                }
+            }
+        }
     }
 
     /// Finds out who and what everything is, and stores it.
     async fn commit_fresh(
         &mut self,
-        batch: &[&Submission],
+        batch: &[&Work],
         now: Timestamp,
     ) -> Result<Vec<Verdict>, StoreError> {
         let work = async |tx: &Tx| {
@@ -117,7 +132,7 @@ impl Committer {
             let [first] = tx.message([load.first_statement()]).await?;
             let outcomes = load.finish(tx, first).await?;
             follow_up(tx, &group, &locked, &outcomes, now).await?;
-            let keep = batch.iter().all(|it| it.mode.keeps(&outcomes));
+            let keep = batch.iter().all(|it| it.submission.mode.keeps(&outcomes));
             let verdicts = group.verdicts(batch, outcomes);
             Ok(if keep {
                 End::Commit((group, verdicts, keep))
@@ -131,13 +146,14 @@ impl Committer {
     }
 
     /// Remembers what a transaction found out.
-    fn learn(&self, batch: &[&Submission], group: &Group, committed: bool) {
-        for (submission, sender) in batch.iter().zip(&group.senders) {
+    fn learn(&self, batch: &[&Work], group: &Group, committed: bool) {
+        for (work, sender) in batch.iter().zip(&group.senders) {
+            let key = work.submission.key;
             match sender {
                 Sender::Device(known) | Sender::Disabled(known) => {
-                    self.directory.learn(submission.key, *known);
+                    self.directory.learn(key, *known);
                 }
-                Sender::Unknown => self.directory.forget(&submission.key),
+                Sender::Unknown => self.directory.forget(&key),
             }
         }
         if committed {
@@ -147,6 +163,20 @@ impl Committer {
             }
         }
     }
+}
+
+/// The group, if every device and series of it is known.
+fn known(batch: &[&Work]) -> Option<Group> {
+    let mut group = Group::with_room_for(batch);
+    for work in batch {
+        let resolved = work.resolved.as_ref()?;
+        if work.submission.mode != Mode::Each {
+            return None;
+        }
+        let series = resolved.series.iter().copied().map(Some);
+        group.admit(resolved.device, &work.submission, series);
+    }
+    Some(group)
 }
 
 /// What follows from stored readings: alerts, and that their devices were seen.

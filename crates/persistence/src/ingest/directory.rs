@@ -22,6 +22,16 @@ pub(super) struct Known {
     pub(super) owner: Uuid,
     /// Whether it might post when it was last looked at.
     pub(super) enabled: bool,
+    /// Whether it had armed rules then.
+    pub(super) armed: bool,
+}
+
+/// A submission of which nothing needs to be looked up.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) device: Known,
+    /// The series of each reading.
+    pub(super) series: Vec<i32>,
 }
 
 /// Which device has which key, and which series stands for which metric of a device.
@@ -71,20 +81,20 @@ impl Directory {
         self.series.insert((device, metric.clone()), series);
     }
 
-    /// The series of each reading, if the device and all its metrics are known.
-    pub(super) fn series(&self, submission: &Submission) -> Option<(Known, Vec<i32>)> {
-        let known = self.enabled(&submission.key)?;
+    /// The device and the series of each reading, if all of them are known.
+    pub(super) fn resolve(&self, submission: &Submission) -> Option<Resolved> {
+        let device = self.enabled(&submission.key)?;
         let mut series = Vec::with_capacity(submission.readings.len());
         let mut last: Option<(&Metric, i32)> = None;
         for reading in &submission.readings {
             let id = match last {
                 // Devices mostly send runs of one metric.
                 Some((metric, id)) if *metric == reading.metric => id,
-                Some(_) | None => self.series.get(&(known.device, reading.metric.clone()))?,
+                Some(_) | None => self.series.get(&(device.device, reading.metric.clone()))?,
             };
             last = Some((&reading.metric, id));
             series.push(id);
         }
-        Some((known, series))
+        Some(Resolved { device, series })
     }
 }

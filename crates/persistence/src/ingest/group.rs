@@ -1,6 +1,6 @@
 //! A group of submissions with every name replaced by what it stands for.
 
-use super::{IngestError, Submission, Verdict, directory::Known};
+use super::{IngestError, Submission, Verdict, directory::Known, writer::Work};
 use domain::{
     Timestamp,
     decimal::ExactDecimal,
@@ -48,11 +48,11 @@ pub(super) struct Group {
 
 impl Group {
     /// An empty group with room for these submissions.
-    pub(super) fn with_room_for(batch: &[&Submission]) -> Self {
+    pub(super) fn with_room_for(batch: &[&Work]) -> Self {
         Self {
             senders: Vec::with_capacity(batch.len()),
             series: HashMap::new(),
-            rows: Vec::with_capacity(batch.iter().map(|it| it.readings.len()).sum()),
+            rows: Vec::with_capacity(batch.iter().map(|it| it.submission.readings.len()).sum()),
         }
     }
 
@@ -97,13 +97,16 @@ impl Group {
     }
 
     /// What each caller is told, from what became of each row.
-    pub(super) fn verdicts(&self, batch: &[&Submission], outcomes: Vec<Outcome>) -> Vec<Verdict> {
+    pub(super) fn verdicts(&self, batch: &[&Work], outcomes: Vec<Outcome>) -> Vec<Verdict> {
         let mut outcomes = outcomes.into_iter();
-        let verdict = |(submission, sender): (&&Submission, &Sender)| match sender {
+        let verdict = |(work, sender): (&&Work, &Sender)| match sender {
             Sender::Unknown => Err(IngestError::UnknownKey),
             Sender::Disabled(known) => Err(IngestError::Disabled(DeviceId(known.device))),
             // Rows stand in the order of the submissions that were let in.
-            Sender::Device(_) => Ok(outcomes.by_ref().take(submission.readings.len()).collect()),
+            Sender::Device(_) => Ok(outcomes
+                .by_ref()
+                .take(work.submission.readings.len())
+                .collect()),
         };
         batch.iter().zip(&self.senders).map(verdict).collect()
     }

@@ -28,23 +28,27 @@ pub(super) fn uuids(ids: &[Uuid]) -> String {
 
 /// `unnest(…)` of series and microseconds since 1970, for [`instant`] to read.
 pub(super) fn keys(rows: &[&Row]) -> String {
-    let series = array(rows.iter().map(|row| row.series_id), "integer");
-    let times = array(
-        rows.iter().map(|row| row.recorded_at.timestamp_micros()),
-        "bigint",
-    );
-    format!("unnest({series}, {times})")
+    format!("unnest({}, {})", series(rows), times(rows))
 }
 
 /// `unnest(…)` of series, microseconds since 1970 and values.
 pub(super) fn rows(rows: &[&Row]) -> String {
-    let series = array(rows.iter().map(|row| row.series_id), "integer");
-    let times = array(
-        rows.iter().map(|row| row.recorded_at.timestamp_micros()),
-        "bigint",
-    );
+    format!("unnest({})", arrays(rows))
+}
+
+/// Series, microseconds since 1970 and values.
+pub(super) fn arrays(rows: &[&Row]) -> String {
     let values = array(rows.iter().map(|row| row.value), "numeric");
-    format!("unnest({series}, {times}, {values})")
+    format!("{}, {}, {values}", series(rows), times(rows))
+}
+
+fn series(rows: &[&Row]) -> String {
+    array(rows.iter().map(|row| row.series_id), "integer")
+}
+
+fn times(rows: &[&Row]) -> String {
+    let micros = rows.iter().map(|row| row.recorded_at.timestamp_micros());
+    array(micros, "bigint")
 }
 
 /// `unnest(…)` of series, and the first and last microsecond of a span of time for each.

@@ -17,6 +17,7 @@ mod literal;
 mod lock;
 mod months;
 mod queue;
+mod quick;
 mod resolve;
 mod store;
 mod writer;

@@ -1,6 +1,6 @@
 //! Partitions for the months that a group needs.
 
-use super::{Submission, resolve};
+use super::{resolve, writer::Work};
 use crate::{
     StoreError,
     db::{End, WriterLane},
@@ -30,7 +30,7 @@ impl Months {
     pub(super) async fn ensure(
         &self,
         lane: &mut WriterLane,
-        batch: &[&Submission],
+        batch: &[&Work],
     ) -> Result<(), StoreError> {
         if self.unseen(batch).is_empty() {
             return Ok(());
@@ -57,7 +57,7 @@ impl Months {
     }
 
     /// The months of these readings that are not known to be taken care of.
-    fn unseen(&self, batch: &[&Submission]) -> BTreeSet<Month> {
+    fn unseen(&self, batch: &[&Work]) -> BTreeSet<Month> {
         let known = self.lock();
         let is_new = |month: &Month| match known.get(month) {
             None => true,
@@ -65,7 +65,7 @@ impl Months {
         };
         let mut unseen = BTreeSet::new();
         let mut last = None;
-        for reading in batch.iter().flat_map(|submission| &submission.readings) {
+        for reading in batch.iter().flat_map(|work| &work.submission.readings) {
             let month = Month::of(reading.recorded_at);
             // Readings mostly come in runs of one month.
             if last.replace(month) != Some(month) && is_new(&month) {

@@ -5,7 +5,7 @@ use super::{
     commit::Committer,
     directory::Directory,
     months::Months,
-    writer::{self, GROUP_READINGS},
+    writer::{self, GROUP_READINGS, Work},
 };
 use crate::Db;
 use domain::{
@@ -38,7 +38,7 @@ impl Default for IngestSettings {
 /// A submission on its way, with the one who waits for the answer.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) submission: Submission,
+    pub(super) work: Work,
     reply: oneshot::Sender<Verdict>,
     room: [OwnedSemaphorePermit; 2],
 }
@@ -74,12 +74,8 @@ impl Job {
     ///
     /// The room is free before the caller knows, who may use it at once.
     pub(super) fn answer(self, verdict: Verdict) {
-        let Self {
-            submission,
-            reply,
-            room,
-        } = self;
-        drop((submission, room));
+        let Self { work, reply, room } = self;
+        drop((work, room));
         let _ = reply.send(verdict);
     }
 }
@@ -196,11 +192,13 @@ impl Ingest {
             take(&self.bytes, size(&submission))?,
         ];
         let (reply, verdict) = oneshot::channel();
-        let job = Job {
+        // Here and not in the writer, of which there is only one.
+        let resolved = self.directory.resolve(&submission);
+        let work = Work {
             submission,
-            reply,
-            room,
+            resolved,
         };
+        let job = Job { work, reply, room };
         Ok((job, verdict))
     }
 

@@ -5,6 +5,7 @@ use super::{
     directory::Known,
     group::{Group, Sender},
     lock::{self, Locked},
+    writer::Work,
 };
 use crate::{StoreError, Tx};
 use domain::{Timestamp, device::DeviceKeyHash, reading::MAX_METRICS};
@@ -15,7 +16,7 @@ use uuid::Uuid;
 /// Finds the devices and series of a group, makes the series that are missing, and locks the devices.
 pub(super) async fn resolve(
     tx: &Tx,
-    batch: &[&Submission],
+    batch: &[&Work],
     now: Timestamp,
 ) -> Result<(Group, Locked), StoreError> {
     let found = find_devices(tx, batch).await?;
@@ -25,24 +26,28 @@ pub(super) async fn resolve(
     let locked = lock::read(&locked)?;
     let senders: Vec<Sender> = batch
         .iter()
-        .map(|submission| sender(found.get(&submission.key), &locked))
+        .map(|work| sender(found.get(&work.submission.key), &locked))
         .collect();
     let admitted: Vec<(Uuid, &Submission)> = batch
         .iter()
         .zip(&senders)
-        .filter_map(|(submission, sender)| match sender {
-            Sender::Device(known) => Some((known.device, *submission)),
+        .filter_map(|(work, sender)| match sender {
+            Sender::Device(known) => Some((known.device, &work.submission)),
             Sender::Disabled(_) | Sender::Unknown => None,
         })
         .collect();
     let series = series(tx, &admitted, now).await?;
     let mut group = Group::with_room_for(batch);
-    for (submission, sender) in batch.iter().zip(senders) {
+    for (work, sender) in batch.iter().zip(senders) {
         match sender {
             Sender::Device(known) => {
                 let id = |metric| series.get(&(known.device, metric)).copied();
-                let readings = submission.readings.iter();
-                group.admit(known, submission, readings.map(|it| id(it.metric.as_str())));
+                let readings = work.submission.readings.iter();
+                group.admit(
+                    known,
+                    &work.submission,
+                    readings.map(|it| id(it.metric.as_str())),
+                );
             }
             Sender::Disabled(_) | Sender::Unknown => group.senders.push(sender),
         }
@@ -55,7 +60,11 @@ fn sender(found: Option<&Known>, locked: &Locked) -> Sender {
     let Some(found) = found else {
         return Sender::Unknown;
     };
-    let known = |enabled| Known { enabled, ..*found };
+    let known = |enabled| Known {
+        enabled,
+        armed: locked.armed.binary_search(&found.device).is_ok(),
+        ..*found
+    };
     if locked.enabled.binary_search(&found.device).is_ok() {
         Sender::Device(known(true))
     } else if locked.disabled.binary_search(&found.device).is_ok() {
@@ -66,15 +75,12 @@ fn sender(found: Option<&Known>, locked: &Locked) -> Sender {
 }
 
 /// The submissions of devices that may post now. Locks nothing, so it is only a forecast.
-pub(super) async fn admitted<'a>(
-    tx: &Tx,
-    batch: &[&'a Submission],
-) -> Result<Vec<&'a Submission>, StoreError> {
+pub(super) async fn admitted<'a>(tx: &Tx, batch: &[&'a Work]) -> Result<Vec<&'a Work>, StoreError> {
     let statement = sqlx::query(
         "select device_key from devices
          where device_key = any($1) and enabled and deleted_at is null",
     );
-    let keys: HashSet<DeviceKeyHash> = batch.iter().map(|it| it.key).collect();
+    let keys: HashSet<DeviceKeyHash> = batch.iter().map(|it| it.submission.key).collect();
     let keys: Vec<String> = keys.iter().map(DeviceKeyHash::to_hex).collect();
     let rows = tx.fetch_all(statement.bind(keys)).await?;
     let keys: HashSet<String> = rows
@@ -84,16 +90,18 @@ pub(super) async fn admitted<'a>(
     Ok(batch
         .iter()
         .copied()
-        .filter(|it| keys.contains(&it.key.to_hex()))
+        .filter(|it| keys.contains(&it.submission.key.to_hex()))
         .collect())
 }
 
 async fn find_devices(
     tx: &Tx,
-    batch: &[&Submission],
+    batch: &[&Work],
 ) -> Result<HashMap<DeviceKeyHash, Known>, StoreError> {
-    let keys: HashMap<String, DeviceKeyHash> =
-        batch.iter().map(|it| (it.key.to_hex(), it.key)).collect();
+    let keys: HashMap<String, DeviceKeyHash> = batch
+        .iter()
+        .map(|it| (it.submission.key.to_hex(), it.submission.key))
+        .collect();
     let statement = sqlx::query(
         "select device_key, id, owner_id from devices
          where device_key = any($1) and deleted_at is null",
@@ -105,6 +113,7 @@ async fn find_devices(
             device: row.try_get(1)?,
             owner: row.try_get(2)?,
             enabled: false,
+            armed: false,
         };
         if let Some(key) = keys.get(row.try_get::<&str, _>(0)?) {
             found.insert(*key, known);

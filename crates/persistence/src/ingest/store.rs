@@ -73,10 +73,12 @@ impl<'a> Load<'a> {
         } else {
             self.load(tx, &first).await?
         };
-        if before.is_empty() && self.distinct.len() == self.rows.len() {
-            return Ok(vec![Outcome::Created; self.rows.len()]);
-        }
         Ok(self.outcomes(before))
+    }
+
+    /// The first row of each key, in the order of the index.
+    pub(super) fn distinct(&self) -> &[&'a Row] {
+        &self.distinct
     }
 
     /// Copies what cannot be there yet, and inserts the rest with care.
@@ -142,7 +144,10 @@ impl<'a> Load<'a> {
     }
 
     /// What became of each row, beside what was there before and the rows before it.
-    fn outcomes(&self, mut stored: Before) -> Vec<Outcome> {
+    pub(super) fn outcomes(&self, mut stored: Before) -> Vec<Outcome> {
+        if stored.is_empty() && self.distinct.len() == self.rows.len() {
+            return vec![Outcome::Created; self.rows.len()];
+        }
         let outcome = |row: &Option<Row>| {
             let Some(row) = row else {
                 return Outcome::Rejected(ReadingError::TooManyMetrics);
@@ -160,7 +165,7 @@ impl<'a> Load<'a> {
 }
 
 /// Values that were stored before this transaction.
-type Before = HashMap<Key, ExactDecimal>;
+pub(super) type Before = HashMap<Key, ExactDecimal>;
 
 /// The span of each series, if the load is worth COPY. The rows are in the order of their keys.
 fn spans(rows: &[&Row]) -> Vec<(i32, i64, i64)> {

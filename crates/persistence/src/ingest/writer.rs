@@ -1,6 +1,6 @@
 //! Gathers what waits, has it committed together, and answers everyone. Knows no SQL.
 
-use super::{IngestError, Submission, Verdict, queue::Job};
+use super::{IngestError, Mode, Submission, Verdict, directory::Resolved, queue::Job};
 use crate::StoreError;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, mpsc::UnboundedReceiver};
@@ -17,9 +17,22 @@ const REST_AFTER: Duration = Duration::from_secs(5);
 /// The queue that all writers take from.
 pub(super) type Queue = Arc<Mutex<UnboundedReceiver<Job>>>;
 
+/// A submission on its way to be committed.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) submission: Submission,
+    /// What its names stand for, if that is known from before.
+    pub(super) resolved: Option<Resolved>,
+}
+
+/// Most readings of a submission that goes the quick way.
+const QUICK_READINGS: usize = 32;
+
 /// With whom a submission is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Route {
+enum Route {
+    /// With those that are stored in a single message.
+    Quick,
     /// With those that need nothing to be looked up.
     Known,
     /// With those of which something is to be found out first, so that they delay nobody else.
@@ -30,11 +43,8 @@ pub(super) enum Route {
 
 /// Stores submissions in one transaction, or none of them.
 pub(super) trait Commit {
-    /// With whom a submission is to be committed.
-    fn route(&self, submission: &Submission) -> Route;
-
     /// A verdict for each submission, in order, or the error that befell all of them.
-    async fn commit(&mut self, batch: &[&Submission]) -> Result<Vec<Verdict>, StoreError>;
+    async fn commit(&mut self, batch: &[&Work]) -> Result<Vec<Verdict>, StoreError>;
 
     /// Holds no connection until there is work again.
     fn rest(&mut self);
@@ -56,10 +66,10 @@ pub(super) async fn run(queue: Queue, mut commit: impl Commit) {
         if jobs.is_empty() {
             return;
         }
-        for part in divide(jobs, &commit) {
-            let submissions: Vec<&Submission> = part.iter().map(|job| &job.submission).collect();
-            record(&submissions);
-            let verdicts = all_or_split(&mut commit, &submissions).await;
+        for part in divide(jobs) {
+            let batch: Vec<&Work> = part.iter().map(|job| &job.work).collect();
+            record(&batch);
+            let verdicts = all_or_split(&mut commit, &batch).await;
             for (job, verdict) in part.into_iter().zip(verdicts) {
                 job.answer(verdict);
             }
@@ -74,34 +84,54 @@ async fn gather(queue: &Queue) -> Vec<Job> {
     let Some(first) = queue.recv().await else {
         return Vec::new();
     };
-    let mut readings = first.submission.readings.len();
+    let mut readings = first.work.submission.readings.len();
     let mut jobs = vec![first];
     while readings < GROUP_READINGS && jobs.len() < GROUP_REQUESTS {
         let Ok(job) = queue.try_recv() else { break };
-        readings += job.submission.readings.len();
+        readings += job.work.submission.readings.len();
         jobs.push(job);
     }
     jobs
 }
 
 /// Sorts jobs into those that are committed together.
-fn divide(jobs: Vec<Job>, commit: &impl Commit) -> Vec<Vec<Job>> {
-    let (mut known, mut fresh, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+fn divide(jobs: Vec<Job>) -> Vec<Vec<Job>> {
+    let (mut quick, mut known) = (Vec::new(), Vec::new());
+    let (mut fresh, mut alone) = (Vec::new(), Vec::new());
     for job in jobs {
-        match commit.route(&job.submission) {
+        match job.work.route() {
+            Route::Quick => quick.push(job),
             Route::Known => known.push(job),
             Route::Fresh => fresh.push(job),
             Route::Alone => alone.push(vec![job]),
         }
     }
-    let mut parts = vec![known, fresh];
+    let mut parts = vec![quick, known, fresh];
     parts.append(&mut alone);
     parts.retain(|part| !part.is_empty());
     parts
 }
 
-fn record(part: &[&Submission]) {
-    let readings: usize = part.iter().map(|it| it.readings.len()).sum();
+impl Work {
+    fn route(&self) -> Route {
+        match (self.submission.mode, &self.resolved) {
+            (Mode::Atomic | Mode::DryRun, _) => Route::Alone,
+            (Mode::Each, None) => Route::Fresh,
+            (Mode::Each, Some(_)) if self.is_quick() => Route::Quick,
+            (Mode::Each, Some(_)) => Route::Known,
+        }
+    }
+
+    /// Whether a single message may do for it.
+    pub(super) fn is_quick(&self) -> bool {
+        let small = self.submission.readings.len() <= QUICK_READINGS;
+        let resolved = self.resolved.as_ref();
+        small && resolved.is_some_and(|it| !it.device.armed) && self.submission.mode == Mode::Each
+    }
+}
+
+fn record(part: &[&Work]) {
+    let readings: usize = part.iter().map(|it| it.submission.readings.len()).sum();
     #[expect(
         clippy::cast_precision_loss,
         reason = "a histogram of at most some thousands"
@@ -114,7 +144,7 @@ fn record(part: &[&Submission]) {
 
 /// Commits everything at once; where the data is refused, halves the group until only the culprit
 /// is left to hear of it.
-async fn all_or_split(commit: &mut impl Commit, batch: &[&Submission]) -> Vec<Verdict> {
+async fn all_or_split(commit: &mut impl Commit, batch: &[&Work]) -> Vec<Verdict> {
     let mut verdicts = Vec::with_capacity(batch.len());
     let mut pending = vec![batch];
     while let Some(part) = pending.pop() {
@@ -151,7 +181,6 @@ fn blames_data(error: &StoreError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::Mode;
     use domain::{
         device::DeviceKey,
         reading::{Outcome, RawReading, Reading},
@@ -160,21 +189,13 @@ mod tests {
     struct Picky(Vec<usize>);
 
     impl Commit for Picky {
-        fn route(&self, submission: &Submission) -> Route {
-            match (submission.mode, submission.readings.len()) {
-                (Mode::Atomic | Mode::DryRun, _) => Route::Alone,
-                (Mode::Each, 0) => Route::Fresh,
-                (Mode::Each, _) => Route::Known,
-            }
-        }
-
         fn rest(&mut self) {}
 
-        async fn commit(&mut self, batch: &[&Submission]) -> Result<Vec<Verdict>, StoreError> {
+        async fn commit(&mut self, batch: &[&Work]) -> Result<Vec<Verdict>, StoreError> {
             self.0.push(batch.len());
             if batch
                 .iter()
-                .any(|it| it.readings[0].metric.as_str() == "poison")
+                .any(|it| it.submission.readings[0].metric.as_str() == "poison")
             {
                 return Err(StoreError::corrupt("test", "poison"));
             }
@@ -182,24 +203,28 @@ mod tests {
         }
     }
 
-    fn submission(metric: &str) -> Submission {
+    fn work(metric: &str) -> Work {
         let raw = RawReading {
             metric: Some(metric),
             value: Some("1"),
             recorded_at: None,
         };
         let received_at = "2026-01-01T00:00:00Z".parse().unwrap();
-        Submission {
+        let submission = Submission {
             key: DeviceKey::new([1; 32]).hash(),
             readings: vec![Reading::parse(raw, received_at).unwrap()],
             mode: Mode::Each,
             received_at,
+        };
+        Work {
+            submission,
+            resolved: None,
         }
     }
 
     #[tokio::test]
     async fn only_the_culprit_hears_of_it() {
-        let batch: Vec<_> = ["a", "b", "poison", "c", "d"].map(submission).into();
+        let batch: Vec<_> = ["a", "b", "poison", "c", "d"].map(work).into();
         let batch: Vec<_> = batch.iter().collect();
         let mut picky = Picky(Vec::new());
         let verdicts = all_or_split(&mut picky, &batch).await;
@@ -212,18 +237,14 @@ mod tests {
     async fn an_outage_is_not_split() {
         struct Down(usize);
         impl Commit for Down {
-            fn route(&self, _: &Submission) -> Route {
-                Route::Known
-            }
-
             fn rest(&mut self) {}
 
-            async fn commit(&mut self, _: &[&Submission]) -> Result<Vec<Verdict>, StoreError> {
+            async fn commit(&mut self, _: &[&Work]) -> Result<Vec<Verdict>, StoreError> {
                 self.0 += 1;
                 Err(sqlx::Error::PoolTimedOut.into())
             }
         }
-        let batch = [submission("a"), submission("b")];
+        let batch = [work("a"), work("b")];
         let mut down = Down(0);
         let verdicts = all_or_split(&mut down, &[&batch[0], &batch[1]]).await;
         assert!(
