@@ -7,8 +7,8 @@ ENV RUSTUP_TOOLCHAIN=1.95.0
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked -p readout \
-    && cp target/release/readout /readout
+    cargo build --profile dist --locked -p readout \
+    && cp target/dist/readout /readout
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /readout /usr/local/bin/readout

@@ -31,8 +31,9 @@ deny: ## Check the dependencies, where cargo-deny is installed
 	else echo 'cargo-deny is not installed: only the rules in tests/api/architecture.rs are checked'; fi
 
 bench: postgres pgbouncer ## Measure against other ways of doing the same, in one run (ARGS=--help)
-	$(CARGO) build --release --locked -p readout -p tests --bins
-	target/release/bench $(ARGS)
+	$(CARGO) build --profile dist --locked -p readout
+	$(CARGO) build --release --locked -p tests --bin bench
+	READOUT_BIN=target/dist/readout target/release/bench $(ARGS)
 
 torture: postgres pgbouncer ## Kill everything under load, then compare with a ledger (ARGS="--kills 2")
 	$(CARGO) build --locked -p readout -p tests --bins
