@@ -15,6 +15,7 @@ declare
     ready bigint;
     due uuid[];
     stored_now bigint;
+    there_before bigint;
 begin
     -- In the order of their identifiers, as everyone locks them.
     select count(*) filter (where enabled and not armed),
@@ -51,6 +52,10 @@ begin
                     timestamptz 'epoch' + (select min(time) from unnest(times) as time) * interval '1 microsecond'
                 and timestamptz 'epoch' + (select max(time) from unnest(times) as time) * interval '1 microsecond'
                 and samples.xmin <> pg_current_xact_id()::xid;
+        get diagnostics there_before = row_count;
+        if stored_now + there_before <> cardinality(series) then
+            raise exception 'a sample was refused and is not there' using errcode = 'data_corrupted';
+        end if;
     end if;
 end $$;
 comment on function store_readings is

@@ -1,7 +1,7 @@
 //! Everything that can go wrong with the database, sorted once.
 
 use sea_orm::{DbErr, RuntimeErr};
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 /// Why something could not be stored or read. Absence is not an error but an `Option`.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -105,7 +105,8 @@ pub(crate) fn is_closed(error: &sqlx::Error) -> bool {
         .and_then(sqlx::error::DatabaseError::code)
     {
         Some(state) => state.starts_with("57P") || state.starts_with("08"),
-        None => matches!(error, sqlx::Error::Io(_)),
+        // What was waited for in vain may come yet, and is not to be asked for again at once.
+        None => matches!(error, sqlx::Error::Io(cause) if cause.kind() != io::ErrorKind::TimedOut),
     }
 }
 
@@ -169,6 +170,8 @@ fn from_sqlstate(error: DbErr, state: &str, constraint: Option<String>) -> Store
         // Read-only after a failover; server going away, starting or out of memory; and PgBouncer,
         // which reports all its troubles as 08P01.
         "25006" => StoreError::Unavailable(error),
+        // A sequence has come to its end: no fault of the data.
+        "2200H" => StoreError::Unexpected(error),
         _ => match state.get(..2) {
             Some("22" | "23") => StoreError::Data(error),
             Some("08" | "53" | "57" | "58") => StoreError::Unavailable(error),

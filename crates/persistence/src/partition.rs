@@ -103,6 +103,8 @@ async fn ensure(tx: &Tx, month: Month) -> Result<bool, StoreError> {
     if exists(tx, &name).await? {
         return Ok(false);
     }
+    // Also for the others who make partitions: ingest waits no longer than this.
+    run(tx, "set local lock_timeout = '300ms'").await?;
     tx.execute(sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK))
         .await?;
     if exists(tx, &name).await? {
@@ -125,7 +127,6 @@ async fn ensure(tx: &Tx, month: Month) -> Result<bool, StoreError> {
     } else {
         "share update exclusive"
     };
-    run(tx, "set local lock_timeout = '300ms'").await?;
     // In the order in which an insert takes them; nobody may add to the month meanwhile.
     run(tx, format!("lock table only samples in {mode} mode")).await?;
     run(tx, "lock table samples_default in access exclusive mode").await?;

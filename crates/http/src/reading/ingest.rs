@@ -20,7 +20,7 @@ use domain::{
     device::{DeviceId, DeviceKeyHash},
     reading::{Outcome, Reading, ReadingError},
 };
-use persistence::ingest::{Identity, IngestError, Mode, Submission};
+use persistence::ingest::{Identity, IngestError, Mode, Room, Submission};
 
 /// Most bytes of a body as it arrives, packed or not.
 const BATCH_LIMIT: usize = 1024 * 1024;
@@ -59,12 +59,18 @@ pub(super) async fn reading_create(
 ) -> Result<HttpResponse, Problem> {
     let key = device_key(&request)?.hash();
     let device = identify(&state, key).await?;
-    let received = receive(&request, payload.into_inner(), &state).await;
+    let who = (device.device, device.owner);
+    // One for the request, whatever is in it, so that nothing of it is read for nothing.
+    let mut allowance = rate_limit::admit(&state, who, 1, state.clock.now())?;
+    // Held until the answer is made, for all that the request takes of memory.
+    let mut room = state.ingest.room(device);
+    let received = receive(&request, payload.into_inner(), &state, &mut room).await;
     let (query, posted, now) = received.inspect_err(|problem| {
         note(&state, device.device, problem);
     })?;
-    let who = (device.device, device.owner);
-    let allowance = rate_limit::admit(&state, who, posted.items.len(), now)?;
+    if posted.items.len() > 1 {
+        allowance = rate_limit::admit(&state, who, posted.items.len() - 1, now)?;
+    }
     let outcomes = submit(&state, key, &posted, mode(&query, &posted), now).await?;
     if !query.dry_run {
         note_refused(&state, device.device, &posted, &outcomes, now);
@@ -110,19 +116,20 @@ async fn identify(state: &AppState, key: DeviceKeyHash) -> Result<Identity, Prob
     })
 }
 
-/// Reads the request. What it takes of memory meanwhile is taken from the room that all share.
+/// Reads the request. What it takes of memory is taken from the room that all share.
 async fn receive(
     request: &HttpRequest,
     payload: dev::Payload,
     state: &AppState,
+    room: &mut Room,
 ) -> Result<(IngestQuery, Posted, Timestamp), Problem> {
     let Query(query) = Query::<IngestQuery>::of(request)?;
     let form = Form::of(request, query.precision)?;
-    let mut room = state.ingest.room();
     let take = |bytes| room.take(bytes).map_err(Problem::from);
     let body = body::read(request, payload, BATCH_LIMIT, take).await?;
     let now = state.clock.now();
     let posted = parse(form, &body, now)?;
+    room.take(size_of_val(posted.items.as_slice()))?;
     Ok((query, posted, now))
 }
 
@@ -131,7 +138,7 @@ async fn receive(
 fn mode(query: &IngestQuery, posted: &Posted) -> Mode {
     if query.dry_run || (query.atomic && posted.items.iter().any(Result::is_err)) {
         Mode::DryRun
-    } else if query.atomic {
+    } else if query.atomic && posted.items.len() > 1 {
         Mode::Atomic
     } else {
         Mode::Each

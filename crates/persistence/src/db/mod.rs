@@ -39,6 +39,7 @@ pub struct Db {
 struct Lane {
     pool: PgPool,
     begin: Arc<[String]>,
+    statement_timeout: Duration,
     prepared_statements: bool,
 }
 
@@ -49,6 +50,7 @@ impl Db {
         let lane = |connections| Lane {
             pool: settings.pool(connections),
             begin: settings.begin_statements(),
+            statement_timeout: settings.statement_timeout,
             prepared_statements: settings.prepared_statements,
         };
         let cap = settings.max_connections.max(1);

@@ -6,7 +6,7 @@ use sqlx::{
     pool::PoolConnection,
     postgres::{PgQueryResult, PgRow},
 };
-use std::{mem, sync::Arc};
+use std::{iter, mem, sync::Arc};
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
 
@@ -79,8 +79,12 @@ impl Open {
         statement: &str,
     ) -> Result<(Done, PoolConnection<Postgres>)> {
         let opening = self.opening.take();
+        let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned();
         let bounds = opening.iter().flat_map(|it| it.iter().skip(1).cloned());
-        let message: Vec<String> = bounds.chain([statement.to_owned()]).collect();
+        let message: Vec<String> = iter::once(isolation)
+            .chain(bounds)
+            .chain([statement.to_owned()])
+            .collect();
         let mut done = send(self.connection()?, &message).await?;
         let last = done.pop().unwrap_or_default();
         Ok((last, self.connection.take().ok_or_else(gone)?))

@@ -73,7 +73,8 @@ impl DbSettings {
     pub(super) fn begin_statements(&self) -> Arc<[String]> {
         let millis = self.statement_timeout.as_millis();
         Arc::new([
-            "BEGIN".to_owned(),
+            // Where a role or a database has another default, what the locks promise would not hold.
+            "BEGIN ISOLATION LEVEL READ COMMITTED".to_owned(),
             format!("SET LOCAL statement_timeout = {millis}"),
             "SET LOCAL jit = off".to_owned(),
         ])

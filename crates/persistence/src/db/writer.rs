@@ -8,7 +8,14 @@ use super::{
 };
 use crate::StoreError;
 use sqlx::{Postgres, pool::PoolConnection};
-use std::{sync::Arc, time::Instant};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How much longer than its time limit a statement may take to be answered.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// The lane of one ingest writer.
 ///
@@ -29,6 +36,21 @@ pub(crate) enum End<T> {
     Commit(T),
     /// As if it had never been.
     Rollback(T),
+}
+
+impl Lane {
+    /// Bounds what waits for the server by the time limit of so many statements and some more, since a
+    /// server that is gone without a word limits nothing.
+    async fn in_time<T>(
+        &self,
+        statements: u32,
+        work: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
+        let limit = self.statement_timeout * statements + GRACE;
+        tokio::time::timeout(limit, work)
+            .await
+            .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+    }
 }
 
 impl WriterLane {
@@ -78,7 +100,8 @@ impl WriterLane {
         loop {
             let started = Instant::now();
             let open = self.open().await?;
-            let result = open.run_alone(statement).await.map_err(StoreError::from);
+            let result = self.lane.in_time(1, open.run_alone(statement)).await;
+            let result = result.map_err(StoreError::from);
             record(name, started, &result);
             match result {
                 Ok((done, connection)) => {
@@ -119,9 +142,12 @@ impl WriterLane {
             Err(error) => return (Err(error), true),
         };
         let tx = Tx::new(open, name, self.lane.prepared_statements);
-        match work(&tx).await {
+        // Dropping the work drops its statements half way, and `Open` then closes the connection.
+        let outcome = self.lane.in_time(2, async { Ok(work(&tx).await) }).await;
+        match outcome.unwrap_or_else(|error| Err(error.into())) {
             Ok(End::Commit(value)) => {
-                let committed = tx.commit().await;
+                let committed = self.lane.in_time(1, async { Ok(tx.commit().await) }).await;
+                let committed = committed.unwrap_or_else(|error| Err(error.into()));
                 (committed.map(|it| self.keep(it)).map(|()| value), true)
             }
             Ok(End::Rollback(value)) => {
@@ -136,7 +162,11 @@ impl WriterLane {
     }
 
     async fn roll_back(&mut self, tx: Tx) {
-        if let Some(connection) = tx.rollback().await {
+        let rolled_back = self
+            .lane
+            .in_time(1, async { Ok(tx.rollback().await) })
+            .await;
+        if let Ok(Some(connection)) = rolled_back {
             self.keep(connection);
         }
     }

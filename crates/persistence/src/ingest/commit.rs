@@ -7,7 +7,8 @@ use super::{
     judge, lock,
     lock::Locked,
     months::Months,
-    quick, resolve,
+    quick,
+    resolve::{self, Missing},
     store::Load,
     writer::{Commit, Work},
 };
@@ -16,7 +17,8 @@ use crate::{
     db::{End, WriterLane},
 };
 use domain::{Timestamp, reading::Outcome};
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
+use uuid::Uuid;
 
 /// Commits groups on a lane of its own.
 #[derive(Debug)]
@@ -120,28 +122,65 @@ impl Committer {
         }
     }
 
-    /// Finds out who and what everything is, and stores it.
+    /// Does what the mode of a submission asks for, or stores a batch of those that have no other.
     async fn commit_fresh(
         &mut self,
         batch: &[&Work],
         now: Timestamp,
     ) -> Result<Vec<Verdict>, StoreError> {
+        let mode = batch.first().map(|it| it.submission.mode);
+        match mode.unwrap_or_default() {
+            Mode::Each => self.store_fresh(batch, now).await,
+            Mode::DryRun => self.try_out(batch, now).await,
+            Mode::Atomic => {
+                // First without a trace, since what is rolled back has used up identifiers all the same.
+                let verdicts = self.try_out(batch, now).await?;
+                if verdicts.iter().any(is_refused) {
+                    return Ok(verdicts);
+                }
+                self.store_fresh(batch, now).await
+            }
+        }
+    }
+
+    /// Finds out who and what everything is, and stores it; nothing of an atomic submission if a reading
+    /// of it is refused after all.
+    async fn store_fresh(
+        &mut self,
+        batch: &[&Work],
+        now: Timestamp,
+    ) -> Result<Vec<Verdict>, StoreError> {
         let work = async |tx: &Tx| {
-            let (group, locked) = resolve::resolve(tx, batch, now).await?;
+            let (group, locked) = resolve::resolve(tx, batch, Missing::Make, now).await?;
             let load = Load::new(&group.rows);
             let [first] = tx.message([load.first_statement()]).await?;
             let outcomes = load.finish(tx, first).await?;
             follow_up(tx, &group, &locked, &outcomes, now).await?;
             let keep = batch.iter().all(|it| it.submission.mode.keeps(&outcomes));
             let verdicts = group.verdicts(batch, outcomes);
-            Ok(if keep {
-                End::Commit((group, verdicts, keep))
-            } else {
-                End::Rollback((group, verdicts, keep))
-            })
+            let end = if keep { End::Commit } else { End::Rollback };
+            Ok(end((group, verdicts, keep)))
         };
         let (group, verdicts, kept) = self.lane.transaction("ingest.commit", work).await?;
         self.learn(batch, &group, kept);
+        Ok(verdicts)
+    }
+
+    /// Finds out what would become of everything, and writes nothing.
+    async fn try_out(
+        &mut self,
+        batch: &[&Work],
+        now: Timestamp,
+    ) -> Result<Vec<Verdict>, StoreError> {
+        let work = async |tx: &Tx| {
+            let (group, _) = resolve::resolve(tx, batch, Missing::Imagine, now).await?;
+            let load = Load::new(&group.rows);
+            let outcomes = load.try_out(tx).await?;
+            let verdicts = group.verdicts(batch, outcomes);
+            Ok(End::Rollback((group, verdicts)))
+        };
+        let (group, verdicts) = self.lane.transaction("ingest.dry_run", work).await?;
+        self.learn(batch, &group, false);
         Ok(verdicts)
     }
 
@@ -179,6 +218,15 @@ fn known(batch: &[&Work]) -> Option<Group> {
     Some(group)
 }
 
+/// Whether anything of a submission was refused.
+fn is_refused(verdict: &Verdict) -> bool {
+    verdict.as_ref().map_or(true, |outcomes| {
+        outcomes
+            .iter()
+            .any(|outcome| matches!(outcome, Outcome::Rejected(_)))
+    })
+}
+
 /// What follows from stored readings: alerts, and that their devices were seen.
 async fn follow_up(
     tx: &Tx,
@@ -190,8 +238,12 @@ async fn follow_up(
     if !locked.armed.is_empty() {
         judge::judge(tx, group, &locked.armed, outcomes, now).await?;
     }
-    if !locked.due.is_empty() && !outcomes.is_empty() {
-        tx.at_commit(lock::touch(&locked.due, now)).await;
+    // A request without a valid reading is no sign of life.
+    let heard: HashSet<Uuid> = group.series.values().map(|series| series.device).collect();
+    let mut due = locked.due.clone();
+    due.retain(|device| heard.contains(device));
+    if !due.is_empty() {
+        tx.at_commit(lock::touch(&due, now)).await;
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use domain::{
     reading::Metric,
     user::UserId,
 };
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
+use std::hash::Hash;
 use uuid::Uuid;
 
 /// Most devices that are remembered; each takes some 200 bytes.
@@ -47,8 +48,8 @@ pub(super) struct Directory {
 impl Directory {
     pub(super) fn new() -> Self {
         Self {
-            devices: Cache::new(DEVICES),
-            series: Cache::new(SERIES),
+            devices: least_recently_used(DEVICES),
+            series: least_recently_used(SERIES),
         }
     }
 
@@ -97,4 +98,16 @@ impl Directory {
         }
         Some(Resolved { device, series })
     }
+}
+
+/// A cache that takes in whatever is new; by default one that is rarely asked for is turned away.
+fn least_recently_used<K, V>(most: u64) -> Cache<K, V>
+where
+    K: Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    Cache::builder()
+        .max_capacity(most)
+        .eviction_policy(EvictionPolicy::lru())
+        .build()
 }

@@ -19,10 +19,12 @@ mod months;
 mod queue;
 mod quick;
 mod resolve;
+mod room;
 mod store;
 mod writer;
 
-pub use queue::{Ingest, IngestSettings, Room};
+pub use queue::{Ingest, IngestSettings};
+pub use room::Room;
 
 use crate::StoreError;
 use domain::{

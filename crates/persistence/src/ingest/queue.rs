@@ -5,6 +5,7 @@ use super::{
     commit::Committer,
     directory::Directory,
     months::Months,
+    room::{Bodies, Room},
     writer::{self, GROUP_READINGS, Work},
 };
 use crate::Db;
@@ -16,13 +17,15 @@ use futures_util::future::join_all;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+/// Most submissions that wait to be committed alone: each delays everyone who came after it.
+const MOST_ALONE: usize = 16;
+
 /// How much may wait for the writer.
 #[derive(Debug, Clone, Copy)]
 pub struct IngestSettings {
     /// Most readings that wait or are being written, over all requests.
     pub max_readings: u32,
-    /// Most bytes of memory that they take, over all requests, and that bodies take which are
-    /// being read.
+    /// Most bytes of memory that they take, over all requests; and as many again for bodies.
     pub max_bytes: u32,
 }
 
@@ -40,26 +43,7 @@ impl Default for IngestSettings {
 pub(super) struct Job {
     pub(super) work: Work,
     reply: oneshot::Sender<Verdict>,
-    room: [OwnedSemaphorePermit; 2],
-}
-
-/// Memory that is set aside for the body of a request, until it is dropped.
-#[derive(Debug)]
-pub struct Room {
-    bytes: Arc<Semaphore>,
-    taken: Option<OwnedSemaphorePermit>,
-}
-
-impl Room {
-    /// Takes so many bytes more, or fails with [`IngestError::Overloaded`] at once.
-    pub fn take(&mut self, bytes: usize) -> Result<(), IngestError> {
-        let more = take(&self.bytes, bytes)?;
-        match &mut self.taken {
-            Some(taken) => taken.merge(more),
-            none => *none = Some(more),
-        }
-        Ok(())
-    }
+    room: Vec<OwnedSemaphorePermit>,
 }
 
 fn take(semaphore: &Arc<Semaphore>, amount: usize) -> Result<OwnedSemaphorePermit, IngestError> {
@@ -87,6 +71,8 @@ pub struct Ingest {
     directory: Directory,
     readings: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
+    alone: Arc<Semaphore>,
+    bodies: Arc<Bodies>,
 }
 
 impl Ingest {
@@ -109,6 +95,8 @@ impl Ingest {
             directory,
             readings: Arc::new(Semaphore::new(settings.max_readings as usize)),
             bytes: Arc::new(Semaphore::new(settings.max_bytes as usize)),
+            alone: Arc::new(Semaphore::new(MOST_ALONE)),
+            bodies: Bodies::new(settings.max_bytes as usize),
         };
         (ingest, async move {
             join_all(writers).await;
@@ -145,13 +133,10 @@ impl Ingest {
         }
     }
 
-    /// Room for a body, of which nothing is taken yet.
+    /// Room for what a request of this device takes of memory, of which nothing is taken yet.
     #[must_use]
-    pub fn room(&self) -> Room {
-        Room {
-            bytes: Arc::clone(&self.bytes),
-            taken: None,
-        }
+    pub fn room(&self, who: Identity) -> Room {
+        Room::new(Arc::clone(&self.bodies), who)
     }
 
     /// Hands readings to the writers and waits until they are committed, or why they are not.
@@ -160,46 +145,47 @@ impl Ingest {
     /// group are committed in slices, unless they are to be stored together. A caller that stops
     /// waiting takes nothing back.
     pub async fn submit(&self, submission: Submission) -> Verdict {
-        let jobs: Vec<_> = slices(submission)
+        let slices: Vec<_> = slices(submission)
             .into_iter()
-            .map(|slice| self.job(slice))
-            .collect::<Result<_, _>>()?;
-        let mut waiting = Vec::with_capacity(jobs.len());
-        for (job, verdict) in jobs {
-            self.queue.send(job).map_err(|_| IngestError::Stopped)?;
-            waiting.push(verdict);
-        }
+            .map(|slice| Ok((self.room_for(&slice)?, slice)))
+            .collect::<Result<_, IngestError>>()?;
         let mut outcomes = Vec::new();
-        for verdict in waiting {
-            let slice = verdict.await.unwrap_or(Err(IngestError::Stopped))?;
+        // One after the other, since two writers would not keep their order, and of readings with one
+        // key the first one counts.
+        for (room, slice) in slices {
+            let more = self.hand_over(slice, room).await?;
             if outcomes.is_empty() {
-                outcomes = slice;
+                outcomes = more;
             } else {
-                outcomes.extend(slice);
+                outcomes.extend(more);
             }
         }
         Ok(outcomes)
     }
 
-    /// Makes a job, if there is room for it.
-    fn job(
-        &self,
-        submission: Submission,
-    ) -> Result<(Job, oneshot::Receiver<Verdict>), IngestError> {
+    /// Takes the room that a submission needs, if there is as much.
+    fn room_for(&self, submission: &Submission) -> Result<Vec<OwnedSemaphorePermit>, IngestError> {
+        let mut room = Vec::with_capacity(3);
         // A request without readings waits like one with a single reading.
-        let room = [
-            take(&self.readings, submission.readings.len().max(1))?,
-            take(&self.bytes, size(&submission))?,
-        ];
+        room.push(take(&self.readings, submission.readings.len().max(1))?);
+        room.push(take(&self.bytes, size(submission))?);
+        if submission.mode != Mode::Each {
+            room.push(take(&self.alone, 1)?);
+        }
+        Ok(room)
+    }
+
+    async fn hand_over(&self, submission: Submission, room: Vec<OwnedSemaphorePermit>) -> Verdict {
         let (reply, verdict) = oneshot::channel();
-        // Here and not in the writer, of which there is only one.
+        // Here and not in the writer, of which there are few.
         let resolved = self.directory.resolve(&submission);
         let work = Work {
             submission,
             resolved,
         };
         let job = Job { work, reply, room };
-        Ok((job, verdict))
+        self.queue.send(job).map_err(|_| IngestError::Stopped)?;
+        verdict.await.unwrap_or(Err(IngestError::Stopped))
     }
 
     /// Records how much room is left.

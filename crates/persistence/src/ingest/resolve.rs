@@ -13,10 +13,20 @@ use sqlx::{Postgres, Row as _, postgres::PgArguments, query::Query};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
-/// Finds the devices and series of a group, makes the series that are missing, and locks the devices.
+/// What is to be done about a series that there is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// It is made.
+    Make,
+    /// A negative number stands for it, which no series has: nothing is written.
+    Imagine,
+}
+
+/// Finds the devices and series of a group, and locks the devices.
 pub(super) async fn resolve(
     tx: &Tx,
     batch: &[&Work],
+    missing: Missing,
     now: Timestamp,
 ) -> Result<(Group, Locked), StoreError> {
     let found = find_devices(tx, batch).await?;
@@ -36,7 +46,7 @@ pub(super) async fn resolve(
             Sender::Disabled(_) | Sender::Unknown => None,
         })
         .collect();
-    let series = series(tx, &admitted, now).await?;
+    let series = series(tx, &admitted, missing, now).await?;
     let mut group = Group::with_room_for(batch);
     for (work, sender) in batch.iter().zip(senders) {
         match sender {
@@ -124,10 +134,11 @@ async fn find_devices(
 
 type SeriesIds<'a> = HashMap<(Uuid, &'a str), i32>;
 
-/// The series of every device and metric in the group, made where there is none yet.
+/// The series of every device and metric in the group.
 async fn series<'a>(
     tx: &Tx,
     admitted: &[(Uuid, &'a Submission)],
+    missing: Missing,
     now: Timestamp,
 ) -> Result<SeriesIds<'a>, StoreError> {
     let mut wanted: Vec<(Uuid, &str)> = admitted
@@ -153,6 +164,10 @@ async fn series<'a>(
         return Ok(ids);
     }
     refuse_too_many(tx, &mut wanted).await?;
+    if missing == Missing::Imagine {
+        ids.extend(wanted.into_iter().zip((1..).map(i32::wrapping_neg)));
+        return Ok(ids);
+    }
     // The lock of the device keeps others from making the same series meanwhile.
     let make = sqlx::query(
         "insert into series (device_id, metric, created_at)

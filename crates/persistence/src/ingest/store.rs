@@ -103,6 +103,11 @@ impl<'a> Load<'a> {
         self.stored_before(tx, &old, done.affected).await
     }
 
+    /// What would become of each row, without storing any.
+    pub(super) async fn try_out(&self, tx: &Tx) -> Result<Vec<Outcome>, StoreError> {
+        Ok(self.outcomes(stored(tx, &self.distinct).await?))
+    }
+
     /// The values of those rows that were there before, of which `affected` were not.
     async fn stored_before(
         &self,
@@ -110,31 +115,10 @@ impl<'a> Load<'a> {
         rows: &[&Row],
         affected: u64,
     ) -> Result<Before, StoreError> {
-        if rows.len() as u64 == affected {
+        if rows.is_empty() || rows.len() as u64 == affected {
             return Ok(Before::new());
         }
-        let times = || rows.iter().map(|row| row.recorded_at.timestamp_micros());
-        let (Some(first), Some(last)) = (times().min(), times().max()) else {
-            return Ok(Before::new());
-        };
-        // The bounds say the same again, so that only the partitions between them are looked at.
-        let statement = format!(
-            "select wanted.series, wanted.time, samples.value::text \
-             from {wanted} as wanted (series, time) \
-             join samples on samples.series_id = wanted.series and samples.recorded_at = {instant} \
-             where samples.recorded_at between {first} and {last} \
-               and samples.xmin <> pg_current_xact_id()::xid",
-            wanted = literal::keys(rows),
-            instant = literal::instant("wanted.time"),
-            first = literal::instant(first),
-            last = literal::instant(last),
-        );
-        let [done] = tx.message([statement]).await?;
-        let before = done
-            .rows
-            .iter()
-            .map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), value(row.try_get(2)?)?)))
-            .collect::<Result<Before, StoreError>>()?;
+        let before = stored(tx, rows).await?;
         if before.len() as u64 + affected == rows.len() as u64 {
             Ok(before)
         } else {
@@ -162,6 +146,31 @@ impl<'a> Load<'a> {
         };
         self.rows.iter().map(outcome).collect()
     }
+}
+
+/// The values of those rows that others have stored before this transaction.
+async fn stored(tx: &Tx, rows: &[&Row]) -> Result<Before, StoreError> {
+    let times = || rows.iter().map(|row| row.recorded_at.timestamp_micros());
+    let (Some(first), Some(last)) = (times().min(), times().max()) else {
+        return Ok(Before::new());
+    };
+    // The bounds say the same again, so that only the partitions between them are looked at.
+    let statement = format!(
+        "select wanted.series, wanted.time, samples.value::text \
+         from {wanted} as wanted (series, time) \
+         join samples on samples.series_id = wanted.series and samples.recorded_at = {instant} \
+         where samples.recorded_at between {first} and {last} \
+           and samples.xmin <> pg_current_xact_id()::xid",
+        wanted = literal::keys(rows),
+        instant = literal::instant("wanted.time"),
+        first = literal::instant(first),
+        last = literal::instant(last),
+    );
+    let [done] = tx.message([statement]).await?;
+    done.rows
+        .iter()
+        .map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), value(row.try_get(2)?)?)))
+        .collect()
 }
 
 /// Values that were stored before this transaction.

@@ -124,7 +124,7 @@ impl Work {
 
     /// Whether a single message may do for it.
     pub(super) fn is_quick(&self) -> bool {
-        let small = self.submission.readings.len() <= QUICK_READINGS;
+        let small = (1..=QUICK_READINGS).contains(&self.submission.readings.len());
         let resolved = self.resolved.as_ref();
         small && resolved.is_some_and(|it| !it.device.armed) && self.submission.mode == Mode::Each
     }

@@ -51,7 +51,7 @@ fn object(scanner: &mut Scanner<'_>, items: &mut Items) -> Result<Shape, Stop> {
             Ok(())
         })?;
     } else {
-        members.refuse("must be a JSON object".to_owned());
+        members.refuse(|| "must be a JSON object".to_owned());
         scanner.value()?;
     }
     match lists {
@@ -110,19 +110,22 @@ impl<'a> Members<'a> {
             Some("value") => &mut self.value,
             Some("recorded_at") => &mut self.recorded_at,
             name => {
-                let name: String = name.unwrap_or("?").chars().take(64).collect();
-                return self.refuse(format!(
-                    "has an unknown member {name:?}: a reading has metric, value and recorded_at"
-                ));
+                return self.refuse(|| {
+                    let name: String = name.unwrap_or("?").chars().take(32).collect();
+                    format!(
+                        "has an unknown member {name:?}: a reading has metric, value and recorded_at"
+                    )
+                });
             }
         };
         if slot.replace(value).is_some() {
-            self.refuse(format!("has the member {} twice", name.unwrap_or_default()));
+            self.refuse(|| format!("has the member {} twice", name.unwrap_or_default()));
         }
     }
 
-    fn refuse(&mut self, detail: String) {
-        self.fault.get_or_insert(detail);
+    /// Keeps the first fault; an item may have millions.
+    fn refuse(&mut self, detail: impl FnOnce() -> String) {
+        self.fault.get_or_insert_with(detail);
     }
 
     fn reading(self, intake: &mut Intake) -> Result<Reading, ReadingError> {
