@@ -98,9 +98,12 @@ async fn a_batch_of_more_than_a_group_is_answered_once_and_in_order() {
     let user = app.user().await;
     let device = user.device().await;
     let wrong = [0, 4_999, 5_000, 9_999];
-    let item = |n: i64| match wrong.contains(&n) {
-        true => json!({"metric": "t", "value": "wrong"}).to_string(),
-        false => reading(["t", "u"][usize::try_from(n % 2).unwrap()], at(n), n),
+    let item = |n: i64| {
+        if wrong.contains(&n) {
+            json!({"metric": "t", "value": "wrong"}).to_string()
+        } else {
+            reading(["t", "u"][usize::try_from(n % 2).unwrap()], at(n), n)
+        }
     };
     let body = batch((0..10_000).map(item));
     let answer = device.ingest_text(&body).await.expect(200);
