@@ -3,7 +3,6 @@
 use crate::support::{App, ago, batch, reading_at};
 
 #[tokio::test]
-#[ignore = "reading_create does not take from the quotas yet"]
 async fn more_than_a_quota_is_refused_with_when_to_come_back() {
     let slow = ("RATE_LIMIT_DEVICE", "1".to_owned());
     let app = App::start_with(&[slow]).await;
@@ -30,7 +29,6 @@ async fn more_than_a_quota_is_refused_with_when_to_come_back() {
 }
 
 #[tokio::test]
-#[ignore = "reading_create does not take from the quotas yet"]
 async fn devices_of_an_owner_share_a_quota_and_those_of_another_do_not() {
     let slow = ("RATE_LIMIT_OWNER", "1".to_owned());
     let app = App::start_with(&[slow]).await;

@@ -164,6 +164,14 @@ impl Device {
         }
     }
 
+    /// The same device, always posting to this instance.
+    pub(crate) fn on_one(&self, instance: usize) -> Self {
+        Self {
+            client: self.client.on(instance),
+            ..self.clone()
+        }
+    }
+
     /// Posts one reading or many.
     pub(crate) async fn ingest(&self, body: &Value) -> Answer {
         self.post("/readings", body).await

@@ -93,6 +93,21 @@ impl Server {
     pub(crate) fn log(&self) -> String {
         contents(&self.log)
     }
+
+    /// What of its log should never be there while the database is well.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let marks = [
+            r#""level":"ERROR""#,
+            "background work failed",
+            "group not committed",
+            "panicked",
+        ];
+        let log = self.log();
+        let lines = log
+            .lines()
+            .filter(|line| marks.iter().any(|it| line.contains(it)));
+        lines.map(str::to_owned).collect()
+    }
 }
 
 fn contents(log: &NamedTempFile) -> String {

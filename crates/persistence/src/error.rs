@@ -60,6 +60,11 @@ impl StoreError {
         Self::Contended(DbErr::Custom("another transaction came between".to_owned()))
     }
 
+    /// The connection was lost, and with it what became of a transaction.
+    pub(crate) fn lost() -> Self {
+        Self::Unavailable(DbErr::Custom("the outcome of a lost connection".to_owned()))
+    }
+
     /// Whether the whole transaction may be tried again with hope.
     pub(crate) fn is_retryable(&self) -> bool {
         matches!(self, Self::Contended(_))

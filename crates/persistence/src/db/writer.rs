@@ -90,13 +90,15 @@ impl WriterLane {
     /// Runs one statement as a transaction of its own, in a single message.
     ///
     /// The statement must do no harm when it is run twice: where the connection is lost, also one that
-    /// had been dead for long, it is run again, though it may have been committed.
+    /// had been dead for long, it is run again, though it may have been committed. Answers whether that
+    /// was so.
     pub(crate) async fn statement(
         &mut self,
         name: &'static str,
         statement: &str,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<(Done, bool), StoreError> {
         let (mut tries, mut spare) = (1, self.lane.pool.size());
+        let mut again = false;
         loop {
             let started = Instant::now();
             let open = self.open().await?;
@@ -106,9 +108,11 @@ impl WriterLane {
             match result {
                 Ok((done, connection)) => {
                     self.keep(connection);
-                    return Ok(done);
+                    return Ok((done, again));
                 }
-                Err(error) if error.is_disconnect() && spare > 0 => spare -= 1,
+                Err(error) if error.is_disconnect() && spare > 0 => {
+                    (again, spare) = (true, spare - 1)
+                }
                 Err(error) if error.is_retryable() && tries < TRIES => {
                     pause(name, &mut tries).await;
                 }

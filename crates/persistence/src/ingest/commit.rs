@@ -75,8 +75,12 @@ impl Committer {
     ) -> Result<Option<Vec<Verdict>>, StoreError> {
         let load = Load::new(&group.rows);
         let statement = quick::statement(&group.devices(), load.distinct(), now);
-        let done = self.lane.statement("ingest.commit", &statement).await?;
+        let (done, again) = self.lane.statement("ingest.commit", &statement).await?;
         let before = quick::read(&done)?;
+        if again && before.as_ref().is_none_or(|before| !before.is_empty()) {
+            // What is there may be these very readings, which nobody has been told of as created.
+            return Err(StoreError::lost());
+        }
         Ok(before.map(|before| group.verdicts(batch, load.outcomes(before))))
     }
 

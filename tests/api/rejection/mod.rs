@@ -1,5 +1,7 @@
 //! `GET /devices/{id}/rejections`: why data is missing.
 
+mod noted;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -84,7 +86,6 @@ async fn rejections_go_with_their_device() {
 }
 
 #[tokio::test]
-#[ignore = "reading_create does not note what it refuses yet"]
 async fn what_a_device_is_refused_is_counted_over_both_instances() {
     let app = App::start().await;
     let user = app.user().await;

@@ -1,5 +1,8 @@
 //! Limits: a queue that is full, a query that takes too long, months that are new to everyone at once.
 
+mod bodies;
+mod strangers;
+
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
