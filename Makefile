@@ -18,6 +18,7 @@ test: lint build nextest postgres pgbouncer deny ## Everything that CI runs
 	target/debug/readout openapi --check openapi/openapi.json
 	$(RIG) $(CARGO) nextest run --workspace --locked --no-fail-fast
 	READOUT_TEST_VIA=direct $(RIG) $(CARGO) nextest run -p tests --locked --no-fail-fast
+	target/debug/torture --kills 2
 
 fmt: ## Format the code
 	$(CARGO) fmt --all

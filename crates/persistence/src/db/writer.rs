@@ -111,7 +111,7 @@ impl WriterLane {
                     return Ok((done, again));
                 }
                 Err(error) if error.is_disconnect() && spare > 0 => {
-                    (again, spare) = (true, spare - 1)
+                    (again, spare) = (true, spare - 1);
                 }
                 Err(error) if error.is_retryable() && tries < TRIES => {
                     pause(name, &mut tries).await;
