@@ -158,48 +158,48 @@ impl Ingest {
     ///
     /// Answers [`IngestError::Overloaded`] at once where there is no room. More readings than make a
     /// group are committed in slices, unless they are to be stored together. A caller that stops
-    /// waiting takes nothing back.
+    /// waiting takes nothing back of the slice that it waits for.
+    ///
+    /// Slices go one after the other, since there are several writers: of two values for one time the
+    /// first counts, and rules judge what comes later in time later.
     pub async fn submit(&self, submission: Submission) -> Verdict {
-        let jobs: Vec<_> = slices(submission)
+        let slices: Vec<_> = slices(submission)
             .into_iter()
-            .map(|slice| self.job(slice))
+            .map(|slice| self.room_for(&slice).map(|room| (slice, room)))
             .collect::<Result<_, _>>()?;
-        let mut waiting = Vec::with_capacity(jobs.len());
-        for (job, verdict) in jobs {
-            self.queue.send(job).map_err(|_| IngestError::Stopped)?;
-            waiting.push(verdict);
-        }
         let mut outcomes = Vec::new();
-        for verdict in waiting {
-            let slice = verdict.await.unwrap_or(Err(IngestError::Stopped))?;
+        for (slice, room) in slices {
+            let more = self.hand_over(slice, room).await?;
             if outcomes.is_empty() {
-                outcomes = slice;
+                outcomes = more;
             } else {
-                outcomes.extend(slice);
+                outcomes.extend(more);
             }
         }
         Ok(outcomes)
     }
 
-    /// Makes a job, if there is room for it.
-    fn job(
-        &self,
-        submission: Submission,
-    ) -> Result<(Job, oneshot::Receiver<Verdict>), IngestError> {
+    /// Takes room for a submission, if there is any.
+    fn room_for(&self, submission: &Submission) -> Result<[OwnedSemaphorePermit; 2], IngestError> {
         // A request without readings waits like one with a single reading.
-        let room = [
+        Ok([
             take(&self.readings, submission.readings.len().max(1))?,
-            take(&self.bytes, size(&submission))?,
-        ];
+            take(&self.bytes, size(submission))?,
+        ])
+    }
+
+    /// Puts a submission into the queue and waits for what becomes of it.
+    async fn hand_over(&self, submission: Submission, room: [OwnedSemaphorePermit; 2]) -> Verdict {
         let (reply, verdict) = oneshot::channel();
-        // Here and not in the writer, of which there is only one.
+        // Here and not in the writers, of which there are few.
         let resolved = self.directory.resolve(&submission);
         let work = Work {
             submission,
             resolved,
         };
         let job = Job { work, reply, room };
-        Ok((job, verdict))
+        self.queue.send(job).map_err(|_| IngestError::Stopped)?;
+        verdict.await.unwrap_or(Err(IngestError::Stopped))
     }
 
     /// Records how much room is left.
