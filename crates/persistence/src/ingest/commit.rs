@@ -7,7 +7,8 @@ use super::{
     judge, lock,
     lock::Locked,
     months::Months,
-    quick, resolve,
+    quick,
+    resolve::{self, Missing},
     store::Load,
     writer::{Commit, Work},
 };
@@ -121,32 +122,53 @@ impl Committer {
     }
 
     /// Finds out who and what everything is, and stores it.
+    ///
+    /// What may be rolled back is tried first without making series, and again with them only where
+    /// nothing else stands against it.
     async fn commit_fresh(
         &mut self,
         batch: &[&Work],
         now: Timestamp,
     ) -> Result<Vec<Verdict>, StoreError> {
+        if batch.iter().all(|it| it.submission.mode == Mode::Each) {
+            let made = self.find_and_store(batch, Missing::Made, now).await?;
+            return Ok(made.0);
+        }
+        let (verdicts, end) = self.find_and_store(batch, Missing::StandIn, now).await?;
+        if end == Stored::NotYet {
+            let made = self.find_and_store(batch, Missing::Made, now).await?;
+            return Ok(made.0);
+        }
+        Ok(verdicts)
+    }
+
+    async fn find_and_store(
+        &mut self,
+        batch: &[&Work],
+        missing: Missing,
+        now: Timestamp,
+    ) -> Result<(Vec<Verdict>, Stored), StoreError> {
         let work = async |tx: &Tx| {
-            let (group, locked) = resolve::resolve(tx, batch, now).await?;
+            let (group, locked) = resolve::resolve(tx, batch, missing, now).await?;
             let load = Load::new(&group.rows);
             let [first] = tx.message([load.first_statement()]).await?;
             let outcomes = load.finish(tx, first).await?;
             follow_up(tx, &group, &locked, &outcomes, now).await?;
             let keep = batch.iter().all(|it| it.submission.mode.keeps(&outcomes));
             let verdicts = group.verdicts(batch, outcomes);
-            Ok(if keep {
-                End::Commit((group, verdicts, keep))
-            } else {
-                End::Rollback((group, verdicts, keep))
+            Ok(match (keep, group.has_stand_ins()) {
+                (false, _) => End::Rollback((group, verdicts, Stored::Not)),
+                (true, true) => End::Rollback((group, verdicts, Stored::NotYet)),
+                (true, false) => End::Commit((group, verdicts, Stored::All)),
             })
         };
-        let (group, verdicts, kept) = self.lane.transaction("ingest.commit", work).await?;
-        self.learn(batch, &group, kept);
-        Ok(verdicts)
+        let (group, verdicts, stored) = self.lane.transaction("ingest.commit", work).await?;
+        self.learn(batch, &group, stored);
+        Ok((verdicts, stored))
     }
 
     /// Remembers what a transaction found out.
-    fn learn(&self, batch: &[&Work], group: &Group, committed: bool) {
+    fn learn(&self, batch: &[&Work], group: &Group, stored: Stored) {
         for (work, sender) in batch.iter().zip(&group.senders) {
             let key = work.submission.key;
             match sender {
@@ -156,13 +178,24 @@ impl Committer {
                 Sender::Unknown => self.directory.forget(&key),
             }
         }
-        if committed {
+        if stored == Stored::All {
             for (id, series) in &group.series {
                 self.directory
                     .learn_series(series.device, &series.metric, *id);
             }
         }
     }
+}
+
+/// What became of readings whose devices and series were looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stored {
+    /// They are committed, but for those that were refused each on its own.
+    All,
+    /// They could be, once there are series for them.
+    NotYet,
+    /// They are not to be.
+    Not,
 }
 
 /// The group, if every device and series of it is known.

@@ -96,6 +96,11 @@ impl Group {
         devices
     }
 
+    /// Whether a number only stands in for a series that there is none of.
+    pub(super) fn has_stand_ins(&self) -> bool {
+        self.series.keys().any(|id| *id < 0)
+    }
+
     /// What each caller is told, from what became of each row.
     pub(super) fn verdicts(&self, batch: &[&Work], outcomes: Vec<Outcome>) -> Vec<Verdict> {
         let mut outcomes = outcomes.into_iter();
