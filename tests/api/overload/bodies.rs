@@ -21,6 +21,18 @@ async fn hold(server: &Server, device: &Device) -> Raw {
     raw
 }
 
+/// Waits until what is held has arrived and fills the room of the first instance.
+async fn full(app: &App) {
+    let root = app.anonymous().on(0).at_root();
+    eventually("a full room", Duration::from_secs(5), async || {
+        let metrics = root.get("/metrics").await;
+        let mut lines = metrics.text.lines();
+        let bytes = lines.find_map(|line| line.strip_prefix("readout_ingest_room_bytes "));
+        bytes.unwrap().parse::<f64>().unwrap() < 20_000.0
+    })
+    .await;
+}
+
 /// It is refused at once, and told to come back.
 async fn assert_refused(device: &Device) {
     let began = Instant::now();
@@ -45,6 +57,7 @@ async fn bodies_that_do_not_end_take_room_only_until_their_deadline() {
     let began = Instant::now();
     let mut held = join_all((0..4).map(|_| hold(server, &slow))).await;
     let mut trickle = Raw::begin(server, &slow.key, JSON, 100).await;
+    full(&app).await;
     assert_refused(&good).await;
     // The other instance has room of its own.
     let there = good
@@ -76,6 +89,7 @@ async fn one_who_hangs_up_gives_back_the_room_and_stores_nothing() {
     let (rude, good) = (user.device().await, user.device().await);
     let server = &app.servers[0];
     let held = join_all((0..4).map(|_| hold(server, &rude))).await;
+    full(&app).await;
     assert_refused(&good).await;
     drop(held);
     let whole = batch((0..2_000).map(|n| reading_at(ago(n), n)));

@@ -8,10 +8,9 @@ mod kept;
 
 pub(crate) use fields::{RateLimitFields, documented};
 
-use crate::{problem::Problem, rejection, state::AppState};
+use crate::{problem::Problem, state::AppState};
 use actix_web::{HttpResponse, http::header::HeaderValue};
 use domain::{
-    Timestamp,
     device::DeviceId,
     rate_limit::{Left, OverQuota, Quota, Quotas},
     user::UserId,
@@ -142,14 +141,13 @@ impl RateLimited {
     }
 }
 
-/// Takes a request out of the quotas of its device and owner. One that is too much is noted for the
-/// owner, and answered with 429.
+/// Takes a request out of the quotas of its device and owner. One that is too much is answered with 429.
 ///
 /// How `reading_create` calls it, as soon as it knows whose the key is and how many readings there
 /// are, before any of them is handed to the writer:
 ///
 /// ```text
-/// let allowance = rate_limit::admit(&state, (device, owner), parsed.len(), now)?;
+/// let allowance = rate_limit::admit(&state, (device, owner), parsed.len())?;
 /// let outcomes = submit(…).await?;
 /// let mut response = receipt::batch(outcomes)?;
 /// allowance.mark(&mut response);
@@ -159,17 +157,12 @@ pub(crate) fn admit(
     state: &AppState,
     (device, owner): (DeviceId, UserId),
     readings: usize,
-    now: Timestamp,
 ) -> Result<Allowance, Problem> {
     let readings = u32::try_from(readings).unwrap_or(u32::MAX);
     state
         .rate_limits
         .take(device, owner, readings)
-        .map_err(|limited| {
-            let problem = Problem::from(limited);
-            rejection::note_request(state, device, &problem, None, now);
-            problem
-        })
+        .map_err(Problem::from)
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use crate::{
     body,
     problem::{IngestProblems, Problem, ProblemKind, ServerProblems},
     query::Query,
-    rate_limit, rejection,
+    rate_limit::{self, Allowance},
+    rejection,
     state::AppState,
 };
 use actix_web::{HttpRequest, HttpResponse, dev, post, web, web::Data};
@@ -58,34 +59,97 @@ pub(super) async fn reading_create(
     state: Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let key = device_key(&request)?.hash();
-    let device = identify(&state, key).await?;
-    let who = (device.device, device.owner);
-    // One for the request, whatever is in it, so that nothing of it is read for nothing.
-    let mut allowance = rate_limit::admit(&state, who, 1, state.clock.now())?;
-    // Held until the answer is made, for all that the request takes of memory.
-    let mut room = state.ingest.room(device);
-    let received = receive(&request, payload.into_inner(), &state, &mut room).await;
-    let (query, posted, now) = received.inspect_err(|problem| {
-        note(&state, device.device, problem);
-    })?;
-    if posted.items.len() > 1 {
-        allowance = rate_limit::admit(&state, who, posted.items.len() - 1, now)?;
-    }
-    let outcomes = submit(&state, key, &posted, mode(&query, &posted), now).await?;
-    if !query.dry_run {
-        note_refused(&state, device.device, &posted, &outcomes, now);
-    }
-    let answer = match posted.shape {
-        Shape::Single => single(posted, outcomes),
-        Shape::Batch => receipt::batch(&outcomes, query.receipt, query.atomic),
+    // A stranger is told so before anything else of the request is read.
+    let identified = state.ingest.identify(key, state.clock.now()).await;
+    let device = match &identified {
+        Ok(identity) => identity.device,
+        Err(error) => disabled(error).ok_or_else(|| error.clone())?,
     };
-    let mut response = answer.inspect_err(|problem| {
-        if problem.kind() == ProblemKind::AtomicRefused && !query.dry_run {
-            note(&state, device.device, problem);
+    let query = Query::<IngestQuery>::of(&request).map(|Query(query)| query);
+    // Of a dry run nothing is missing.
+    let is_noted = !query.as_ref().is_ok_and(|query| query.dry_run);
+    let taken = match (identified, query) {
+        (Ok(identity), Ok(query)) => {
+            let body = payload.into_inner();
+            take(&state, (key, identity), query, (&request, body)).await
+        }
+        (Err(error), _) => Err(error.into()),
+        (Ok(_), Err(problem)) => Err(problem),
+    };
+    let taken = taken.inspect_err(|problem| {
+        if is_noted {
+            note(&state, device, problem);
         }
     })?;
-    allowance.mark(&mut response);
-    Ok(response)
+    if is_noted {
+        note_refused(&state, device, &taken);
+    }
+    taken.answer().inspect_err(|problem| {
+        // Other problems are those of readings, which are noted.
+        if is_noted && problem.kind() == ProblemKind::AtomicRefused {
+            note(&state, device, problem);
+        }
+    })
+}
+
+/// The device that is disabled, if that is what is wrong.
+fn disabled(error: &IngestError) -> Option<DeviceId> {
+    match error {
+        IngestError::Disabled(device) => Some(*device),
+        IngestError::UnknownKey
+        | IngestError::Overloaded
+        | IngestError::Stopped
+        | IngestError::Store(_) => None,
+    }
+}
+
+/// A request whose readings are stored or refused.
+struct Taken {
+    query: IngestQuery,
+    posted: Posted,
+    outcomes: Vec<Outcome>,
+    allowance: Allowance,
+    now: Timestamp,
+    /// Held until the answer is made, for all that the request takes of memory.
+    _room: Room,
+}
+
+impl Taken {
+    fn answer(self) -> Result<HttpResponse, Problem> {
+        let mut response = match self.posted.shape {
+            Shape::Single => single(self.posted, self.outcomes)?,
+            Shape::Batch => receipt::batch(&self.outcomes, self.query.receipt, self.query.atomic)?,
+        };
+        self.allowance.mark(&mut response);
+        Ok(response)
+    }
+}
+
+/// Reads what a device posts and has it stored. Fails where the request is refused as a whole.
+async fn take(
+    state: &AppState,
+    (key, identity): (DeviceKeyHash, Identity),
+    query: IngestQuery,
+    (request, payload): (&HttpRequest, dev::Payload),
+) -> Result<Taken, Problem> {
+    let who = (identity.device, identity.owner);
+    // One for the request, whatever is in it, so that nothing of it is read for nothing.
+    let mut allowance = rate_limit::admit(state, who, 1)?;
+    let form = Form::of(request, query.precision)?;
+    let mut room = state.ingest.room(identity);
+    let (posted, now) = receive(request, payload, form, (state, &mut room)).await?;
+    if posted.items.len() > 1 {
+        allowance = rate_limit::admit(state, who, posted.items.len() - 1)?;
+    }
+    let outcomes = submit(state, key, &posted, mode(&query, &posted), now).await?;
+    Ok(Taken {
+        query,
+        posted,
+        outcomes,
+        allowance,
+        now,
+        _room: room,
+    })
 }
 
 /// The answer to a reading or a batch.
@@ -97,40 +161,19 @@ enum Receipt {
     Batch(BatchReceipt),
 }
 
-/// Who posts. A stranger is told so before anything of the body is read.
-async fn identify(state: &AppState, key: DeviceKeyHash) -> Result<Identity, Problem> {
-    let now = state.clock.now();
-    state.ingest.identify(key, now).await.map_err(|error| {
-        let disabled = match &error {
-            IngestError::Disabled(device) => Some(*device),
-            IngestError::UnknownKey
-            | IngestError::Overloaded
-            | IngestError::Stopped
-            | IngestError::Store(_) => None,
-        };
-        let problem = Problem::from(error);
-        if let Some(device) = disabled {
-            note(state, device, &problem);
-        }
-        problem
-    })
-}
-
-/// Reads the request. What it takes of memory is taken from the room that all share.
+/// Reads the body. What it takes of memory is taken from the room that all share.
 async fn receive(
     request: &HttpRequest,
     payload: dev::Payload,
-    state: &AppState,
-    room: &mut Room,
-) -> Result<(IngestQuery, Posted, Timestamp), Problem> {
-    let Query(query) = Query::<IngestQuery>::of(request)?;
-    let form = Form::of(request, query.precision)?;
+    form: Form,
+    (state, room): (&AppState, &mut Room),
+) -> Result<(Posted, Timestamp), Problem> {
     let take = |bytes| room.take(bytes).map_err(Problem::from);
     let body = body::read(request, payload, BATCH_LIMIT, take).await?;
     let now = state.clock.now();
     let posted = parse(form, &body, now)?;
     room.take(size_of_val(posted.items.as_slice()))?;
-    Ok((query, posted, now))
+    Ok((posted, now))
 }
 
 /// What is to happen with the valid readings: none of an atomic batch is stored where others of it are
@@ -201,32 +244,36 @@ fn note(state: &AppState, device: DeviceId, problem: &Problem) {
 }
 
 /// Notes for the owner why readings were refused, each with what was sent.
-fn note_refused(
-    state: &AppState,
-    device: DeviceId,
-    posted: &Posted,
-    outcomes: &[Outcome],
-    now: Timestamp,
-) {
-    // Only the last sample of a code is kept, so that of the last conflict is enough.
-    let conflict = posted
-        .items
-        .iter()
-        .zip(outcomes)
-        .rev()
-        .find_map(|it| match it {
-            (Ok(reading), Outcome::Rejected(_)) => Some(ReadingView::from(reading.clone())),
+fn note_refused(state: &AppState, device: DeviceId, taken: &Taken) {
+    let (posted, outcomes) = (&taken.posted, &taken.outcomes);
+    let is_refused = |outcome: &Outcome| matches!(outcome, Outcome::Rejected(_));
+    if !outcomes.iter().any(is_refused) {
+        return;
+    }
+    // Only the last sample of a code is kept, so that of its last reading is enough.
+    let text_of = |wanted: &ReadingError| {
+        let mut pairs = posted.items.iter().zip(outcomes).rev();
+        let last = pairs.find_map(|it| match it {
+            (Ok(reading), Outcome::Rejected(error)) if error == wanted => Some(reading.clone()),
             (Ok(_) | Err(_), _) => None,
         });
-    let conflict = conflict.and_then(|view| serde_json::to_string(&view).ok());
+        last.and_then(|reading| serde_json::to_string(&ReadingView::from(reading)).ok())
+    };
+    // What was valid as such is refused for no other reasons than these.
+    let conflict = text_of(&ReadingError::Conflict);
+    let too_many = text_of(&ReadingError::TooManyMetrics);
     let sample = |error: &ReadingError| {
         let mut samples = posted.samples.iter();
         let sent = samples.find(|(code, _)| *code == error.code());
-        sent.map(|(_, text)| text).or(conflict.as_deref())
+        match sent {
+            Some((_, text)) => Some(text),
+            None if *error == ReadingError::Conflict => conflict.as_deref(),
+            None => too_many.as_deref(),
+        }
     };
     let refused = outcomes.iter().filter_map(|outcome| match outcome {
         Outcome::Rejected(error) => Some((error, sample(error))),
         Outcome::Created | Outcome::Duplicate => None,
     });
-    rejection::note_readings(state, device, refused, now);
+    rejection::note_readings(state, device, refused, taken.now);
 }

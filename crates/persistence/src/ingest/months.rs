@@ -1,6 +1,6 @@
 //! Partitions for the months that a group needs.
 
-use super::{resolve, writer::Work};
+use super::{Mode, resolve, writer::Work};
 use crate::{
     StoreError,
     db::{End, WriterLane},
@@ -26,7 +26,7 @@ pub(super) struct Months(Mutex<HashMap<Month, Option<Instant>>>);
 impl Months {
     /// Makes the partitions that the group needs, as far as that is possible at once.
     ///
-    /// Only for those who may post: a stranger makes no tables here.
+    /// Only for those who may post and mean it: a stranger or a dry run makes no tables here.
     pub(super) async fn ensure(
         &self,
         lane: &mut WriterLane,
@@ -65,7 +65,11 @@ impl Months {
         };
         let mut unseen = BTreeSet::new();
         let mut last = None;
-        for reading in batch.iter().flat_map(|work| &work.submission.readings) {
+        let meant = batch
+            .iter()
+            .map(|work| &work.submission)
+            .filter(|it| it.mode != Mode::DryRun);
+        for reading in meant.flat_map(|it| &it.readings) {
             let month = Month::of(reading.recorded_at);
             // Readings mostly come in runs of one month.
             if last.replace(month) != Some(month) && is_new(&month) {
