@@ -8,7 +8,7 @@ use crate::support::{App, Device, JSON, Raw, Server, ago, batch, eventually, rea
 
 const MEBIBYTE: usize = 1024 * 1024;
 
-/// Room for four bodies of a mebibyte.
+/// Room for four bodies of a mebibyte, of which one owner may have two.
 fn narrow() -> (&'static str, String) {
     ("INGEST_QUEUE_BYTES", (4 * MEBIBYTE).to_string())
 }
@@ -27,7 +27,7 @@ async fn full(app: &App) {
     eventually("a full room", Duration::from_secs(5), async || {
         let metrics = root.get("/metrics").await;
         let mut lines = metrics.text.lines();
-        let bytes = lines.find_map(|line| line.strip_prefix("readout_ingest_room_bytes "));
+        let bytes = lines.find_map(|line| line.strip_prefix("readout_ingest_room_bodies "));
         bytes.unwrap().parse::<f64>().unwrap() < 20_000.0
     })
     .await;
@@ -47,15 +47,20 @@ async fn assert_refused(device: &Device) {
 #[tokio::test]
 async fn bodies_that_do_not_end_take_room_only_until_their_deadline() {
     let app = App::start_with(&[narrow()]).await;
-    let user = app.user().await;
-    let (slow, good) = (user.device().await, user.device().await);
+    let slow = app.user().await.device().await;
+    let (other, good) = (
+        app.user().await.device().await,
+        app.user().await.device().await,
+    );
     let server = &app.servers[0];
-    good.on(0)
-        .post_text("/readings", &reading_at(ago(9), 1))
-        .await
-        .expect(201);
     let began = Instant::now();
-    let mut held = join_all((0..4).map(|_| hold(server, &slow))).await;
+    let mut held = join_all((0..2).map(|_| hold(server, &slow))).await;
+    // One owner does not take the room of others.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let whole = batch((0..2_000).map(|n| reading_at(ago(10_000 + n), n)));
+    let answer = good.on(0).post_text("/readings", &whole).await;
+    answer.expect(200);
+    held.extend(join_all((0..2).map(|_| hold(server, &other))).await);
     let mut trickle = Raw::begin(server, &slow.key, JSON, 100).await;
     full(&app).await;
     assert_refused(&good).await;
@@ -85,10 +90,14 @@ async fn bodies_that_do_not_end_take_room_only_until_their_deadline() {
 #[tokio::test]
 async fn one_who_hangs_up_gives_back_the_room_and_stores_nothing() {
     let app = App::start_with(&[narrow()]).await;
-    let user = app.user().await;
-    let (rude, good) = (user.device().await, user.device().await);
+    let rude = app.user().await.device().await;
+    let (other, good) = (
+        app.user().await.device().await,
+        app.user().await.device().await,
+    );
     let server = &app.servers[0];
-    let held = join_all((0..4).map(|_| hold(server, &rude))).await;
+    let devices = [&rude, &rude, &other, &other];
+    let held = join_all(devices.map(|device| hold(server, device))).await;
     full(&app).await;
     assert_refused(&good).await;
     drop(held);

@@ -194,11 +194,13 @@ impl Ingest {
             clippy::cast_precision_loss,
             reason = "a gauge of at most some millions"
         )]
-        let set = |name: &'static str, semaphore: &Semaphore| {
-            metrics::gauge!(name).set(semaphore.available_permits() as f64);
-        };
-        set("readout_ingest_room_readings", &self.readings);
-        set("readout_ingest_room_bytes", &self.bytes);
+        let set = |name: &'static str, left: usize| metrics::gauge!(name).set(left as f64);
+        set(
+            "readout_ingest_room_readings",
+            self.readings.available_permits(),
+        );
+        set("readout_ingest_room_bytes", self.bytes.available_permits());
+        set("readout_ingest_room_bodies", self.bodies.left());
     }
 }
 

@@ -37,6 +37,11 @@ impl Bodies {
         })
     }
 
+    /// Bytes that nobody holds.
+    pub(super) fn left(&self) -> usize {
+        self.most - self.held().total
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
