@@ -67,7 +67,6 @@ struct ItemError {
     /// Its place in the batch, from 0.
     #[schema(example = 17)]
     index: usize,
-    /// `conflict` or `rejected`.
     #[schema(inline)]
     outcome: ItemOutcome,
     /// A stable word for programs.
