@@ -2,14 +2,26 @@
 
 use super::{IngestError, Mode, Submission, Verdict, directory::Resolved, queue::Job};
 use crate::StoreError;
-use std::{sync::Arc, time::Duration};
-use tokio::sync::{Mutex, mpsc::UnboundedReceiver};
+use std::{pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Mutex, MutexGuard, mpsc::UnboundedReceiver},
+    time::timeout,
+};
 
 /// Readings after which a group is not gathered further, and most readings of one job.
 pub(super) const GROUP_READINGS: usize = 5_000;
 
 /// Requests after which a group is not gathered further.
 const GROUP_REQUESTS: usize = 2_000;
+
+/// Readings below which a group is worth waiting for: a commit has a fixed cost, so that one large
+/// group costs less than two small ones side by side. From there on encoding is what takes time, and
+/// a second writer that gathers meanwhile is worth more.
+const SMALL_READINGS: usize = 500;
+
+/// Longest time for which a small group keeps other writers from the queue, since what blocks it may
+/// not block everyone.
+const SMALL_ALONE: Duration = Duration::from_millis(20);
 
 /// How long a writer without work keeps its connection.
 const REST_AFTER: Duration = Duration::from_secs(5);
@@ -53,12 +65,12 @@ pub(super) trait Commit {
 /// Runs until the queue is closed and empty. Any number of writers may share a queue.
 ///
 /// There is no delay timer: a lonely reading is committed at once, and while one group commits the
-/// next one gathers in the queue.
+/// next one gathers in the queue. While a small group commits, no other writer begins one.
 pub(super) async fn run(queue: Queue, mut commit: impl Commit) {
     loop {
-        let next = tokio::time::timeout(REST_AFTER, gather(&queue)).await;
-        let jobs = if let Ok(jobs) = next {
-            jobs
+        let next = timeout(REST_AFTER, gather(&queue)).await;
+        let (jobs, queue) = if let Ok(next) = next {
+            next
         } else {
             commit.rest();
             gather(&queue).await
@@ -66,23 +78,48 @@ pub(super) async fn run(queue: Queue, mut commit: impl Commit) {
         if jobs.is_empty() {
             return;
         }
-        for part in divide(jobs) {
-            let batch: Vec<&Work> = part.iter().map(|job| &job.work).collect();
-            record(&batch);
-            let verdicts = all_or_split(&mut commit, &batch).await;
-            for (job, verdict) in part.into_iter().zip(verdicts) {
-                job.answer(verdict);
-            }
+        if count(&jobs) < SMALL_READINGS {
+            alone(queue, answer(&mut commit, jobs)).await;
+        } else {
+            drop(queue);
+            answer(&mut commit, jobs).await;
         }
     }
 }
 
+/// Works, and keeps others from the queue for the first while.
+async fn alone(queue: MutexGuard<'_, UnboundedReceiver<Job>>, work: impl Future<Output = ()>) {
+    let mut work = pin!(work);
+    if timeout(SMALL_ALONE, &mut work).await.is_err() {
+        drop(queue);
+        work.await;
+    }
+}
+
+/// Commits jobs and answers each.
+async fn answer(commit: &mut impl Commit, jobs: Vec<Job>) {
+    for part in divide(jobs) {
+        let batch: Vec<&Work> = part.iter().map(|job| &job.work).collect();
+        record(&batch);
+        let verdicts = all_or_split(commit, &batch).await;
+        for (job, verdict) in part.into_iter().zip(verdicts) {
+            job.answer(verdict);
+        }
+    }
+}
+
+fn count(jobs: &[Job]) -> usize {
+    let readings = jobs.iter().map(|job| job.work.submission.readings.len());
+    readings.sum()
+}
+
 /// Waits for a job, and takes whatever waits behind it, up to the limits of a group. There is none
-/// when the queue is closed. Dropping the future loses nothing.
-async fn gather(queue: &Queue) -> Vec<Job> {
+/// when the queue is closed. Until the queue is given back no other writer gathers. Dropping the future
+/// loses nothing.
+async fn gather(queue: &Queue) -> (Vec<Job>, MutexGuard<'_, UnboundedReceiver<Job>>) {
     let mut queue = queue.lock().await;
     let Some(first) = queue.recv().await else {
-        return Vec::new();
+        return (Vec::new(), queue);
     };
     let mut readings = first.work.submission.readings.len();
     let mut jobs = vec![first];
@@ -91,7 +128,7 @@ async fn gather(queue: &Queue) -> Vec<Job> {
         readings += job.work.submission.readings.len();
         jobs.push(job);
     }
-    jobs
+    (jobs, queue)
 }
 
 /// Sorts jobs into those that are committed together.

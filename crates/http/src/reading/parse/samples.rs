@@ -1,47 +1,31 @@
 //! Samples of what was refused, to show an owner why data is missing.
 
-/// Most characters of a sample.
-const LONGEST: usize = 200;
+use domain::rejection::MAX_SAMPLE;
 
-/// What a device key begins with.
-const KEY: &str = "rdk_";
+/// Bytes of an item that are kept: more characters than a sample has, so that whoever makes one of it
+/// sees that it was longer.
+const KEPT: usize = MAX_SAMPLE * 4 + 4;
 
-/// The last refused item of each code, as it was sent but for device keys, and cut.
+/// The last refused item of each code, as it was sent, and cut.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(in crate::reading) struct Samples(Vec<(&'static str, String)>);
 
 impl Samples {
     /// Remembers the text of an item that was refused with this code.
     pub(super) fn keep(&mut self, code: &'static str, item: &[u8]) {
-        // Four bytes are the longest character; what is masked away must be able to follow.
-        let begin = item.get(..LONGEST * 8).unwrap_or(item);
-        let text = masked(&String::from_utf8_lossy(begin));
+        let begin = item.get(..KEPT).unwrap_or(item);
+        let text = String::from_utf8_lossy(begin).into_owned();
         match self.0.iter_mut().find(|(known, _)| *known == code) {
             Some((_, sample)) => *sample = text,
             None => self.0.push((code, text)),
         }
     }
 
-    /// Each code with its sample of at most 200 characters, in the order in which the codes came up.
+    /// Each code with the beginning of its item, in the order in which the codes came up. It may hold
+    /// anything, also a secret: it is made fit to be shown before it is kept for longer.
     pub(in crate::reading) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().map(|(code, text)| (*code, text.as_str()))
     }
-}
-
-/// The text without device keys, cut to a length.
-fn masked(text: &str) -> String {
-    let mut parts = text.split(KEY);
-    let mut masked = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let is_key = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '-';
-        masked.push_str(KEY);
-        masked.push('…');
-        masked.push_str(part.trim_start_matches(is_key));
-    }
-    if let Some((end, _)) = masked.char_indices().nth(LONGEST) {
-        masked.truncate(end);
-    }
-    masked
 }
 
 #[cfg(test)]
@@ -49,24 +33,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_never_kept() {
-        for (text, expected) in [
-            (r#"{"k":"rdk_abcDEF123","v":1}"#, r#"{"k":"rdk_…","v":1}"#),
-            ("rdk_", "rdk_…"),
-            ("rdk_ardk_b c", "rdk_…rdk_… c"),
-            ("no key", "no key"),
-        ] {
-            assert_eq!(masked(text), expected);
-        }
-    }
-
-    #[test]
-    fn the_last_of_each_code_is_kept_and_cut_between_characters() {
+    fn the_last_of_each_code_is_kept_and_cut() {
         let mut samples = Samples::default();
         samples.keep("a", b"first");
         samples.keep("b", "é".repeat(10_000).as_bytes());
         samples.keep("a", b"last \xff");
         assert_eq!(samples.0[0], ("a", "last \u{fffd}".to_owned()));
-        assert_eq!(samples.0[1].1, "é".repeat(200));
+        assert_eq!(samples.0[1].1, "é".repeat(KEPT / 2));
     }
 }
