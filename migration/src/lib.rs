@@ -9,6 +9,7 @@ mod m20261101_000004_alerts;
 mod m20261101_000005_rejections;
 mod m20261101_000006_armed_devices;
 mod m20261101_000007_store_readings;
+mod m20261101_000008_rollup_hours;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use sea_orm_migration::{
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000005_rejections::Migration),
             Box::new(m20261101_000006_armed_devices::Migration),
             Box::new(m20261101_000007_store_readings::Migration),
+            Box::new(m20261101_000008_rollup_hours::Migration),
         ]
     }
 }

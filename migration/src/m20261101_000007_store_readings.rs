@@ -3,8 +3,8 @@
 //! Behind a transaction pooler no statement can be prepared, and planning takes as long as storing a
 //! dozen readings. The plans of a function are kept by each server connection.
 
-crate::migration! {
-    up: r"
+/// As it was before hours were summed up.
+pub(crate) const UP: &str = r"
 create function store_readings(
     device_ids uuid[], seen_at timestamptz,
     series integer[], times bigint[], vals numeric[],
@@ -61,6 +61,9 @@ end $$;
 comment on function store_readings is
     'stores samples of devices that may post and have no armed rules, and answers those that were there before; '
     'where a device is gone, disabled or armed it does nothing and answers one row with refused = true';
-",
+";
+
+crate::migration! {
+    up: UP,
     down: "drop function store_readings;",
 }

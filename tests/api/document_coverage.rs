@@ -85,6 +85,7 @@ const CALLS: [Call; 28] = [
     call("metric_list", Access::Owner, Thing::Device, 200),
     call("rejection_list", Access::Owner, Thing::Device, 200),
     call("rollup_show", Access::Owner, Thing::Device, 200).query("?metric=t&interval=1h"),
+    call("rollup_list", Access::User, Thing::None, 200).query("?search=&metric=t&interval=1h"),
     call("alert_rule_create", Access::Owner, Thing::Device, 201)
         .body(r#"{"metric": "t", "comparator": "gt", "threshold": 100}"#),
     call("alert_rule_list", Access::Owner, Thing::Device, 200),

@@ -14,6 +14,9 @@ pub struct PageLimit(u32);
 pub struct PageLimitError;
 
 impl PageLimit {
+    /// As many as there may be.
+    pub const MOST: Self = Self(500);
+
     /// The number of items.
     #[must_use]
     pub fn get(self) -> u32 {

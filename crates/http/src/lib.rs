@@ -5,6 +5,7 @@ mod alert_rule;
 mod auth;
 mod body;
 mod clock;
+mod conditional;
 mod device;
 mod health;
 mod observe;

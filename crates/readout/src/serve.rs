@@ -66,7 +66,13 @@ async fn serve(
         )
     })?;
     let writer = spawn_local(writer);
-    let workers = Workers::start(&db, metrics, &rejections, rate_limits);
+    let workers = Workers::start(
+        &db,
+        metrics,
+        &rejections,
+        rate_limits,
+        settings.rollup_hours(),
+    );
     announce(&bound, database);
     let outcome = until_stopped(bound, state, writer, workers, signals).await;
     // Nobody notes anything any more: requests are answered, and the writer has ended.

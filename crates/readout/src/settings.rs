@@ -132,6 +132,18 @@ pub(crate) struct Settings {
         value_parser = value_parser!(u32).range(4_194_304..=1_073_741_824))]
     pub(crate) ingest_queue_bytes: u32,
 
+    /// Whether this instance sums up closed hours in the background, which makes rollups fast; answers
+    /// are the same without, and one instance that does it is enough
+    #[arg(
+        long,
+        global = true,
+        env = "ROLLUP_HOURS",
+        value_name = "SWITCH",
+        value_enum,
+        default_value = "on"
+    )]
+    rollup_hours: Switch,
+
     /// Whether devices and owners have quotas of readings; more are answered with 429
     #[arg(
         long,
@@ -204,6 +216,11 @@ impl Settings {
         let timeout = self.database_statement_timeout.seconds();
         settings.statement_timeout = std::time::Duration::from_secs(timeout.into());
         Ok(settings)
+    }
+
+    /// Whether closed hours are summed up here.
+    pub(crate) fn rollup_hours(&self) -> bool {
+        matches!(self.rollup_hours, Switch::On)
     }
 
     /// The quotas of readings, if there are any.

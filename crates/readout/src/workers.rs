@@ -2,8 +2,8 @@
 
 use http::{Clock, RateLimits};
 use metrics_exporter_prometheus::PrometheusHandle;
-use persistence::{Db, StoreError, device, partition, rejection::Rejections, session};
-use std::time::Duration;
+use persistence::{Db, StoreError, device, partition, rejection::Rejections, rollup, session};
+use std::time::{Duration, Instant};
 use tokio::{sync::watch, task::JoinSet};
 
 /// How often partitions are looked after.
@@ -17,6 +17,13 @@ const PURGE_EVERY: Duration = Duration::from_secs(5);
 
 /// The pause between two steps of removing one, so that requests get their turn.
 const PURGE_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often hours that are to be summed up are looked for.
+const ROLLUP_EVERY: Duration = Duration::from_secs(1);
+
+/// How many times as long as a step of summing up took the next one is waited for, so that it takes
+/// only a small share of the processor while much is to be done.
+const ROLLUP_SHARE: u32 = 20;
 
 /// How often what devices were refused is written down.
 const REJECTION_EVERY: Duration = Duration::from_secs(1);
@@ -41,6 +48,7 @@ impl Workers {
         metrics: PrometheusHandle,
         rejections: &Rejections,
         rate_limits: RateLimits,
+        rollup_hours: bool,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -66,6 +74,15 @@ impl Workers {
             let more = device::purge(&own).await?;
             Ok(if more { PURGE_PAUSE } else { PURGE_EVERY })
         }));
+        if rollup_hours {
+            let (own, stopping) = each(db);
+            tasks.spawn_local(repeat("rollup", stopping, async move || {
+                let started = Instant::now();
+                let hours = rollup::step(&own, clock.now()).await?;
+                let share = started.elapsed() * ROLLUP_SHARE;
+                Ok(if hours > 0 { share } else { ROLLUP_EVERY })
+            }));
+        }
         let (own, stopping) = each(db);
         let rejections = rejections.clone();
         tasks.spawn_local(repeat("rejection", stopping, async move || {

@@ -1,8 +1,9 @@
 //! Numbers that the database computed, and how digits go into JSON verbatim.
 
-use super::{DecimalError, is_json_number};
+use super::{DecimalError, ExactDecimal, is_json_number};
 use serde::{Serialize, Serializer, ser};
 use serde_json::value::RawValue;
+use std::fmt;
 
 /// A number that the database computed, such as a sum, with as many digits as it takes.
 ///
@@ -19,6 +20,18 @@ impl WideDecimal {
         } else {
             Err(DecimalError::NotANumber)
         }
+    }
+}
+
+impl fmt::Display for WideDecimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<ExactDecimal> for WideDecimal {
+    fn from(number: ExactDecimal) -> Self {
+        Self(number.to_string())
     }
 }
 

@@ -1,104 +1,59 @@
-//! Rollups: readings of a metric summed up by windows of time.
+//! Rollups: readings summed up by windows of time.
 
+mod aggregate;
+mod fill;
 mod interval;
+mod windows;
+mod zone;
 
+pub use aggregate::{Aggregate, Aggregates, AggregatesError};
+pub use fill::{Fill, FillError};
 pub use interval::{Interval, IntervalError, Unit};
+pub use windows::Windows;
+pub use zone::{Zone, ZoneError};
 
-use crate::{Timestamp, decimal::WideDecimal, reading::Metric};
-use serde::{Deserialize, Serialize};
+use crate::{Timestamp, decimal::WideDecimal, device::DeviceId, reading::Metric};
+use chrono::TimeDelta;
 
-/// Most buckets that one answer may have.
+/// Most buckets that one answer may have, over all of its series.
 pub const MAX_BUCKETS: i64 = 11_000;
 
-/// What a bucket tells of its readings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Aggregate {
-    /// The mean, to at least 16 significant digits.
-    Avg,
-    /// The smallest value.
-    Min,
-    /// The largest value.
-    Max,
-    /// The exact sum.
-    Sum,
-    /// The number of readings, which every bucket tells anyway.
-    Count,
+/// How much of time there is by default before the end of a range.
+const DEFAULT_RANGE: TimeDelta = TimeDelta::days(1);
+
+/// A range of time, of which either end may be left open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenRange {
+    /// First instant inside.
+    pub start: Option<Timestamp>,
+    /// First instant outside.
+    pub end: Option<Timestamp>,
 }
 
-impl Aggregate {
-    /// All of them, in the order of their names in the documentation.
-    pub const ALL: [Self; 5] = [Self::Avg, Self::Min, Self::Max, Self::Sum, Self::Count];
-
-    /// The word that the API uses.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Avg => "avg",
-            Self::Min => "min",
-            Self::Max => "max",
-            Self::Sum => "sum",
-            Self::Count => "count",
-        }
-    }
+/// How wide buckets are to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// As wide as this.
+    Every(Interval),
+    /// The shortest of the usual intervals with which no series has more buckets than this.
+    AtMost(u32),
 }
 
-/// Different aggregates, written as a list with commas: `avg,min,max`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Aggregates(Vec<Aggregate>);
-
-/// An entry of the list is not an aggregate.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must be a list of avg, min, max, sum and count with commas between; '{0}' is none of them"
-)]
-pub struct AggregatesError(String);
-
-impl Aggregates {
-    /// Whether this aggregate was asked for.
-    #[must_use]
-    pub fn contains(&self, aggregate: Aggregate) -> bool {
-        self.0.contains(&aggregate)
-    }
-}
-
-impl Default for Aggregates {
-    fn default() -> Self {
-        Self(Aggregate::ALL.to_vec())
-    }
-}
-
-impl TryFrom<String> for Aggregates {
-    type Error = AggregatesError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let parse = |word: &str| {
-            Aggregate::ALL
-                .into_iter()
-                .find(|aggregate| aggregate.as_str() == word)
-                .ok_or_else(|| AggregatesError(word.chars().take(20).collect()))
-        };
-        text.split(',')
-            .map(parse)
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-}
-
-/// A question for rollups of one device.
+/// The windows that readings are sorted into, and the range that they are taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RollupQuery {
-    /// The metrics to sum up.
-    pub metrics: Vec<Metric>,
+pub struct RollupWindows {
     /// First instant inside the range.
     pub start: Timestamp,
     /// First instant outside the range.
     pub end: Timestamp,
-    /// The width of a bucket.
+    /// The width of a window.
     pub interval: Interval,
-    /// What to tell of each bucket.
-    pub aggregates: Aggregates,
+    /// The zone in which days begin.
+    pub zone: Zone,
+    /// The windows that touch the range.
+    pub windows: Windows,
+    /// The time of asking, at which some windows are still open.
+    now: Timestamp,
 }
 
 /// Why a question is refused.
@@ -109,109 +64,190 @@ pub enum RollupError {
     EmptyRange,
     /// The answer would be too long.
     #[error(
-        "{buckets} buckets are more than the maximum of {MAX_BUCKETS}: take a longer interval, such as {suggestion}, a shorter range, or fewer metrics"
+        "{buckets} buckets are more than the maximum of {MAX_BUCKETS}: take a longer interval, such as {suggestion}, a shorter range, or fewer series"
     )]
     TooManyBuckets {
-        /// How many there could be, over all metrics.
+        /// How many there could be, over all series.
         buckets: i64,
         /// An interval that fits.
         suggestion: String,
     },
 }
 
-impl RollupQuery {
-    /// Refuses an empty range, and one of too many buckets.
-    pub fn check(self) -> Result<Self, RollupError> {
-        if self.start >= self.end {
+impl RollupWindows {
+    /// Lays windows over a range, for so many series.
+    ///
+    /// A range without an end goes on to the end of the window that is open now, and one without a
+    /// beginning has the day before; so the same question has the same answer until there are new readings
+    /// or a window closes.
+    pub fn new(
+        range: OpenRange,
+        resolution: Resolution,
+        zone: Zone,
+        series: usize,
+        now: Timestamp,
+    ) -> Result<Self, RollupError> {
+        let end = range.end.unwrap_or(now);
+        let start = range.start.unwrap_or(end - DEFAULT_RANGE);
+        if start >= end && (range.end.is_some() || start >= now + DEFAULT_RANGE) {
             return Err(RollupError::EmptyRange);
         }
-        let buckets = self.buckets(self.interval);
-        if buckets > MAX_BUCKETS {
-            return Err(RollupError::TooManyBuckets {
-                buckets,
-                suggestion: self.suggestion(),
-            });
+        let series = i64::try_from(series.max(1)).unwrap_or(i64::MAX);
+        let fits = |interval, most: i64, end| {
+            windows::count(interval, zone, (start, end)).saturating_mul(series) <= most
+        };
+        let shortest = |most, end| Interval::usual().find(|it| fits(*it, most, end));
+        let interval = match resolution {
+            Resolution::Every(interval) => Some(interval),
+            Resolution::AtMost(points) => {
+                let most = i64::from(points).saturating_mul(series).min(MAX_BUCKETS);
+                shortest(most, end.max(start + TimeDelta::microseconds(1)))
+            }
+        };
+        let too_many = |interval: Option<Interval>, end| RollupError::TooManyBuckets {
+            buckets: interval.map_or(i64::MAX, |it| {
+                windows::count(it, zone, (start, end)).saturating_mul(series)
+            }),
+            suggestion: shortest(MAX_BUCKETS, end).map_or_else(|| "10y".to_owned(), String::from),
+        };
+        let interval = interval.ok_or_else(|| too_many(None, end))?;
+        let (start, end) = whole_windows(range, interval, zone, (start, end));
+        if start >= end {
+            return Err(RollupError::EmptyRange);
         }
-        Ok(self)
+        let windows = fits(interval, MAX_BUCKETS, end)
+            .then(|| Windows::covering(interval, zone, (start, end)))
+            .flatten()
+            .ok_or_else(|| too_many(Some(interval), end))?;
+        Ok(Self {
+            start,
+            end,
+            interval,
+            zone,
+            windows,
+            now,
+        })
     }
 
-    /// How many buckets an answer could have, over all metrics.
-    fn buckets(&self, interval: Interval) -> i64 {
-        let metrics = i64::try_from(self.metrics.len()).unwrap_or(i64::MAX);
-        interval
-            .buckets_between(self.start, self.end)
-            .saturating_mul(metrics)
+    /// Whether readings of this bucket may be missing, since its window is still open or cut by the range.
+    #[must_use]
+    pub fn is_partial(&self, bucket: &Bucket) -> bool {
+        bucket.start < self.start || bucket.end > self.end.min(self.now)
     }
 
-    /// The shortest of the usual intervals that keeps the range within bounds.
-    fn suggestion(&self) -> String {
-        [
-            "1s", "10s", "1m", "5m", "15m", "1h", "6h", "1d", "7d", "30d",
-        ]
-        .into_iter()
-        .filter_map(|text| Interval::parse(text).ok())
-        .find(|interval| self.buckets(*interval) <= MAX_BUCKETS)
-        .map_or_else(|| "366d".to_owned(), String::from)
+    /// How many readings a bucket should have where one comes after each `spacing`, which is positive,
+    /// up to now.
+    #[must_use]
+    pub fn expected(&self, bucket: &Bucket, spacing: TimeDelta) -> i64 {
+        let begin = bucket.start.max(self.start);
+        let end = bucket.end.min(self.end).min(self.now).max(begin);
+        let micros = |span: TimeDelta| span.num_microseconds().unwrap_or(i64::MAX);
+        let spacing = micros(spacing).max(1);
+        micros(end - begin).saturating_add(spacing / 2) / spacing
     }
 }
 
-/// One window of time with what was measured in it. Empty windows are left out.
+/// Moves the ends that were left open to the edges of windows.
+fn whole_windows(
+    range: OpenRange,
+    interval: Interval,
+    zone: Zone,
+    (start, end): (Timestamp, Timestamp),
+) -> (Timestamp, Timestamp) {
+    let around = |at: Timestamp| {
+        let instant = (at, at + TimeDelta::microseconds(1));
+        Windows::covering(interval, zone, instant)?.span()
+    };
+    if range.end.is_some() {
+        return (start, end);
+    }
+    let end = around(end).map_or(end, |(_, end)| end);
+    let begin = around(start).map_or(start, |(begin, _)| begin);
+    (range.start.unwrap_or(begin), end)
+}
+
+/// A question for rollups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollupQuery {
+    /// The metrics to sum up.
+    pub metrics: Vec<Metric>,
+    /// The windows to sort them into.
+    pub windows: RollupWindows,
+    /// What to tell of each bucket.
+    pub aggregates: Aggregates,
+    /// What to tell of windows without readings.
+    pub fill: Fill,
+    /// Whether to find out how many readings there should be.
+    pub completeness: bool,
+    /// Whether all devices are summed up together.
+    pub combine: bool,
+}
+
+/// One window of time with what was measured in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
     /// First instant inside.
     pub start: Timestamp,
     /// First instant outside.
     pub end: Timestamp,
-    /// Number of readings, never 0.
+    /// Number of readings.
     pub count: i64,
-    /// The mean, where it was asked for.
-    pub avg: Option<WideDecimal>,
-    /// The smallest value, where it was asked for.
-    pub min: Option<WideDecimal>,
-    /// The largest value, where it was asked for.
-    pub max: Option<WideDecimal>,
-    /// The sum, where it was asked for.
-    pub sum: Option<WideDecimal>,
+    /// What was asked for, in that order; nothing where it cannot be told.
+    pub values: Vec<Option<WideDecimal>>,
 }
 
-/// The buckets of one metric, oldest first.
+/// The buckets of one metric of a device, or of all devices together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MetricRollup {
+pub struct SeriesRollup {
+    /// Where it was measured; nothing where devices are summed up together.
+    pub device: Option<DeviceId>,
     /// What was measured.
     pub metric: Metric,
-    /// Its buckets that have readings.
+    /// The median time between two readings, where it was asked for and there are two.
+    pub spacing: Option<TimeDelta>,
+    /// Its buckets, oldest first.
     pub buckets: Vec<Bucket>,
+}
+
+impl RollupQuery {
+    /// Gives windows without readings their buckets, if they are to have any.
+    #[must_use]
+    pub fn fill(&self, buckets: Vec<Bucket>) -> Vec<Bucket> {
+        let values = self.aggregates.iter().count();
+        self.fill
+            .apply(buckets, self.windows.windows.iter(), values)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn query(start: &str, end: &str, interval: &str) -> Result<RollupQuery, RollupError> {
-        RollupQuery {
-            metrics: vec![Metric::parse("t").unwrap()],
-            start: start.parse().unwrap(),
-            end: end.parse().unwrap(),
-            interval: Interval::parse(interval).unwrap(),
-            aggregates: Aggregates::default(),
-        }
-        .check()
+    fn windows(
+        start: Option<&str>,
+        end: Option<&str>,
+        resolution: Resolution,
+        series: usize,
+    ) -> Result<RollupWindows, RollupError> {
+        let parse = |text: Option<&str>| text.map(|text| text.parse().unwrap());
+        let range = OpenRange {
+            start: parse(start),
+            end: parse(end),
+        };
+        let now = "2026-11-23T12:34:56Z".parse().unwrap();
+        RollupWindows::new(range, resolution, Zone::default(), series, now)
     }
 
-    #[test]
-    fn aggregates_are_a_list() {
-        let list = Aggregates::try_from("avg,max".to_owned()).unwrap();
-        assert!(list.contains(Aggregate::Max) && !list.contains(Aggregate::Min));
-        for text in ["", "avg,", "p95", "AVG", "avg, min"] {
-            assert!(Aggregates::try_from(text.to_owned()).is_err(), "{text}");
-        }
+    fn every(interval: &str) -> Resolution {
+        Resolution::Every(Interval::parse(interval).unwrap())
     }
 
     #[test]
     fn too_many_buckets_are_refused_with_a_way_out() {
-        assert!(query("2026-01-01T00:00:00Z", "2026-01-01T03:03:20Z", "1s").is_ok());
-        let error = query("2026-01-01T00:00:00Z", "2026-01-01T03:03:21Z", "1s").unwrap_err();
-        let suggestion = "10s".to_owned();
+        let start = Some("2026-01-01T00:00:00Z");
+        assert!(windows(start, Some("2026-01-01T03:03:20Z"), every("1s"), 1).is_ok());
+        let error = windows(start, Some("2026-01-01T03:03:21Z"), every("1s"), 1).unwrap_err();
+        let suggestion = "5s".to_owned();
         assert_eq!(
             error,
             RollupError::TooManyBuckets {
@@ -219,9 +255,78 @@ mod tests {
                 suggestion
             }
         );
-        let error = query("0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z", "1s").unwrap_err();
-        assert!(matches!(error, RollupError::TooManyBuckets { .. }));
-        let empty = query("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "1s");
-        assert_eq!(empty, Err(RollupError::EmptyRange));
+        let error = windows(
+            Some("0001-01-01T00:00:00Z"),
+            Some("9999-01-01T00:00:00Z"),
+            every("1s"),
+            1,
+        );
+        assert!(matches!(error, Err(RollupError::TooManyBuckets { .. })));
+        let error = windows(start, Some("2026-01-02T00:00:00Z"), every("1h"), 1_000);
+        assert!(matches!(
+            error,
+            Err(RollupError::TooManyBuckets {
+                buckets: 24_000,
+                ..
+            })
+        ));
+        assert_eq!(
+            windows(start, start, every("1s"), 1),
+            Err(RollupError::EmptyRange)
+        );
+    }
+
+    #[test]
+    fn open_ends_are_moved_to_the_edges_of_windows() {
+        let range = |start, end, interval| {
+            let windows = windows(start, end, every(interval), 1).unwrap();
+            [windows.start, windows.end].map(|at| at.format("%dT%H:%M:%S").to_string())
+        };
+        assert_eq!(range(None, None, "1h"), ["22T12:00:00", "23T13:00:00"]);
+        assert_eq!(range(None, None, "1d"), ["22T00:00:00", "24T00:00:00"]);
+        assert_eq!(
+            range(Some("2026-11-20T00:00:01Z"), None, "1h"),
+            ["20T00:00:01", "23T13:00:00"]
+        );
+        assert_eq!(
+            range(None, Some("2026-11-20T00:00:01Z"), "1h"),
+            ["19T00:00:01", "20T00:00:01"]
+        );
+        let future = windows(Some("2027-01-01T00:00:00Z"), None, every("1h"), 1);
+        assert_eq!(future, Err(RollupError::EmptyRange));
+    }
+
+    #[test]
+    fn the_interval_is_the_shortest_that_fits() {
+        for (points, expected) in [(1, "1d"), (24, "1h"), (100, "15m"), (11_000, "10s")] {
+            let (start, end) = (Some("2026-01-01T00:00:00Z"), Some("2026-01-02T00:00:00Z"));
+            let windows = windows(start, end, Resolution::AtMost(points), 1).unwrap();
+            assert_eq!(String::from(windows.interval), expected);
+        }
+        let auto = Resolution::AtMost(11_000);
+        let many = windows(None, None, auto, 500).unwrap();
+        assert!(many.windows.iter().count() * 500 <= 11_000);
+    }
+
+    #[test]
+    fn buckets_that_are_open_or_cut_are_partial() {
+        let windows = windows(Some("2026-11-23T10:30:00Z"), None, every("1h"), 1).unwrap();
+        let partial: Vec<_> = windows
+            .windows
+            .iter()
+            .map(|(start, end)| Bucket {
+                start,
+                end,
+                count: 0,
+                values: Vec::new(),
+            })
+            .map(|it| {
+                (
+                    windows.is_partial(&it),
+                    windows.expected(&it, TimeDelta::seconds(10)),
+                )
+            })
+            .collect();
+        assert_eq!(partial, [(true, 180), (false, 360), (true, 210)]);
     }
 }

@@ -39,6 +39,8 @@ async fn purge_series(tx: &Tx, series: i32) -> Result<(), StoreError> {
              order by recorded_at offset $2 limit 1), 'infinity')",
     );
     if tx.execute(statement.bind(series).bind(STEP)).await? < STEP.unsigned_abs() {
+        let statement = sqlx::query("delete from stale_hours where series_id = $1");
+        tx.execute(statement.bind(series)).await?;
         let statement = sqlx::query("delete from series where id = $1");
         tx.execute(statement.bind(series)).await?;
     }

@@ -9,6 +9,7 @@ use super::{
     months::Months,
     quick,
     resolve::{self, Missing},
+    stale,
     store::Load,
     writer::{Commit, Work},
 };
@@ -96,13 +97,15 @@ impl Committer {
         let load = Load::new(&group.rows);
         let (lock, first) = (lock::statement(&devices, now), load.first_statement());
         let work = async |tx: &Tx| {
-            let [locked, first] = tx.message([lock.clone(), first.clone()]).await?;
-            let locked = lock::read(&locked)?;
+            let message = [lock.clone(), stale::marking_hour(), first.clone()];
+            let [locked, marking_hour, first] = tx.message(message).await?;
+            let (locked, marking_hour) = (lock::read(&locked)?, stale::read(&marking_hour)?);
             if locked.enabled != devices {
                 return Ok(End::Rollback(None));
             }
             let outcomes = load.finish(tx, first).await?;
             follow_up(tx, group, &locked, &outcomes, now).await?;
+            load.mark(tx, marking_hour).await;
             let verdicts = group.verdicts(batch, outcomes);
             Ok(End::Commit(Some((verdicts, locked))))
         };
@@ -157,9 +160,12 @@ impl Committer {
         let work = async |tx: &Tx| {
             let (group, locked) = resolve::resolve(tx, batch, Missing::Make, now).await?;
             let load = Load::new(&group.rows);
-            let [first] = tx.message([load.first_statement()]).await?;
+            let message = [stale::marking_hour(), load.first_statement()];
+            let [marking_hour, first] = tx.message(message).await?;
+            let marking_hour = stale::read(&marking_hour)?;
             let outcomes = load.finish(tx, first).await?;
             follow_up(tx, &group, &locked, &outcomes, now).await?;
+            load.mark(tx, marking_hour).await;
             let keep = batch.iter().all(|it| it.submission.mode.keeps(&outcomes));
             let verdicts = group.verdicts(batch, outcomes);
             let end = if keep { End::Commit } else { End::Rollback };

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use uuid::Uuid;
 
 /// Writes `'{a,b,c}'` and a cast.
-fn array<T: Display>(items: impl Iterator<Item = T>, kind: &str) -> String {
+pub(crate) fn array<T: Display>(items: impl Iterator<Item = T>, kind: &str) -> String {
     let mut text = String::with_capacity(items.size_hint().0 * 17 + 16);
     text.push_str("'{");
     for (place, item) in items.enumerate() {
@@ -22,7 +22,7 @@ fn array<T: Display>(items: impl Iterator<Item = T>, kind: &str) -> String {
 }
 
 /// `uuid[]`.
-pub(super) fn uuids(ids: &[Uuid]) -> String {
+pub(crate) fn uuids(ids: &[Uuid]) -> String {
     array(ids.iter(), "uuid")
 }
 
@@ -60,6 +60,13 @@ pub(super) fn spans(spans: &[(i32, i64, i64)]) -> String {
 }
 
 /// An instant from microseconds since 1970. The factor is a double, which is exact until the year 2255.
-pub(super) fn instant(micros: impl Display) -> String {
+pub(crate) fn instant(micros: impl Display) -> String {
     format!("timestamptz 'epoch' + {micros} * interval '1 microsecond'")
+}
+
+/// `unnest(…)` of series and hours since 1970.
+pub(super) fn hours(hours: &[(i32, i64)]) -> String {
+    let series = array(hours.iter().map(|hour| hour.0), "integer");
+    let numbers = array(hours.iter().map(|hour| hour.1), "integer");
+    format!("unnest({series}, {numbers})")
 }

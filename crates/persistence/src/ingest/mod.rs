@@ -13,13 +13,14 @@ mod copy;
 mod directory;
 mod group;
 mod judge;
-mod literal;
+pub(crate) mod literal;
 mod lock;
 mod months;
 mod queue;
 mod quick;
 mod resolve;
 mod room;
+mod stale;
 mod store;
 mod writer;
 

@@ -3,7 +3,7 @@
 use super::{
     copy,
     group::{Row, outcome_beside},
-    literal,
+    literal, stale,
 };
 use crate::{StoreError, Tx, db::Done, reading::value};
 use domain::{
@@ -79,6 +79,14 @@ impl<'a> Load<'a> {
     /// The first row of each key, in the order of the index.
     pub(super) fn distinct(&self) -> &[&'a Row] {
         &self.distinct
+    }
+
+    /// Has the hours that are to be summed up again marked together with COMMIT.
+    pub(super) async fn mark(&self, tx: &Tx, marking_hour: i64) {
+        let rows = self.distinct.iter().copied();
+        if let Some(statement) = stale::mark(rows, marking_hour) {
+            tx.at_commit(statement).await;
+        }
     }
 
     /// Copies what cannot be there yet, and inserts the rest with care.

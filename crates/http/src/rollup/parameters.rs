@@ -1,0 +1,204 @@
+//! What to sum up, and how.
+
+use crate::{
+    problem::{FieldError, Problem},
+    reading::require_metrics,
+};
+use domain::{
+    Timestamp,
+    device::DeviceId,
+    instant::Instant,
+    page::PageLimit,
+    reading::Metric,
+    rollup::{
+        Aggregates, Fill, Interval, IntervalError, OpenRange, Resolution, RollupQuery,
+        RollupWindows, Zone,
+    },
+};
+use persistence::{
+    Db,
+    device::{self, DeviceFilter},
+    session::OwnerId,
+};
+use serde::Deserialize;
+
+/// Most devices of one answer.
+const MAX_DEVICES: u32 = 500;
+
+/// How many buckets a series has at most by default, where their interval is chosen.
+const DEFAULT_POINTS: u32 = 500;
+
+/// The width of a bucket, or that it is to be chosen.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+enum IntervalParameter {
+    Auto,
+    Every(Interval),
+}
+
+impl TryFrom<String> for IntervalParameter {
+    type Error = IntervalError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        Interval::parse(&text).map(Self::Every)
+    }
+}
+
+/// Defines the parameters that all questions for rollups have in common, beside their own.
+macro_rules! rollup_parameters {
+    ($(#[$meta:meta])* $name:ident { $($own:tt)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Deserialize, utoipa::IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub(super) struct $name {
+            $($own)*
+            /// The metrics to sum up; repeat it for several, up to 100.
+            #[serde(default)]
+            #[param(required = true, example = json!(["temperature"]))]
+            metric: Vec<Metric>,
+            /// The width of a bucket: a number and `s`, `m`, `h`, `d`, `w`, `mo`, `q` or `y`, at most
+            /// `10y`; or `auto` for the shortest usual one that gives at most `max_points` buckets.
+            #[param(value_type = String, example = "1h")]
+            interval: IntervalParameter,
+            /// Most buckets of a series with `interval=auto`, 1 to 11,000; by default 500.
+            #[param(minimum = 1, maximum = 11000)]
+            max_points: Option<u32>,
+            /// First instant inside the range; by default a day before `end`.
+            #[param(value_type = Option<chrono::DateTime<chrono::Utc>>)]
+            start: Option<Instant>,
+            /// First instant outside the range; by default the end of the bucket that is open now.
+            #[param(value_type = Option<chrono::DateTime<chrono::Utc>>)]
+            end: Option<Instant>,
+            /// Which aggregates, with commas between: avg, min, max, sum, count, first, last, stddev, median,
+            /// and p1 to p99 for percentiles; by default avg, min, max and sum. `count` is always there.
+            #[serde(default)]
+            #[param(value_type = Option<String>, example = "avg,min,max,p95")]
+            agg: Aggregates,
+            /// What to tell of windows without readings: `none` (the default) leaves them out, `null`,
+            /// `previous` repeats the last one, `linear` takes the straight line between its neighbours, and a
+            /// number stands for itself. Their count is 0.
+            #[serde(default)]
+            #[param(value_type = Option<String>, example = "none")]
+            fill: Fill,
+            /// Adds to each bucket how many readings were to be expected, from the median time between the
+            /// last 1,000 readings before `end`.
+            #[serde(default)]
+            completeness: bool,
+            /// The zone in which days begin, by its IANA name; by default UTC.
+            #[serde(default)]
+            #[param(value_type = Option<String>, example = "Europe/Berlin")]
+            timezone: Zone,
+        }
+
+        impl $name {
+            /// The question that is asked of so many devices.
+            fn ask(self, devices: usize, combine: bool, now: Timestamp) -> Result<RollupQuery, Problem> {
+                let metrics = require_metrics(self.metric)?;
+                let range = OpenRange {
+                    start: self.start.map(Instant::get),
+                    end: self.end.map(Instant::get),
+                };
+                let resolution = resolution(self.interval, self.max_points)?;
+                let devices = if combine { 1 } else { devices };
+                let series = metrics.len().saturating_mul(devices);
+                Ok(RollupQuery {
+                    metrics,
+                    windows: RollupWindows::new(range, resolution, self.timezone, series, now)?,
+                    aggregates: self.agg,
+                    fill: self.fill,
+                    completeness: self.completeness,
+                    combine,
+                })
+            }
+        }
+    };
+}
+
+rollup_parameters! {
+    /// What to sum up of a device, and how.
+    RollupParameters {}
+}
+
+rollup_parameters! {
+    /// What to sum up of several devices, and how.
+    FleetParameters {
+        /// The devices; repeat it for several, up to 500.
+        #[serde(default)]
+        device_id: Vec<DeviceId>,
+        /// Instead of `device_id`: all devices whose name contains this text, in upper or lower case.
+        search: Option<String>,
+        /// Sums up all devices together.
+        #[serde(default)]
+        combine: bool,
+    }
+}
+
+impl RollupParameters {
+    pub(super) fn question(self, now: Timestamp) -> Result<RollupQuery, Problem> {
+        self.ask(1, false, now)
+    }
+}
+
+impl FleetParameters {
+    pub(super) fn question(self, devices: usize, now: Timestamp) -> Result<RollupQuery, Problem> {
+        let combine = self.combine;
+        self.ask(devices, combine, now)
+    }
+
+    /// The devices that are named or found.
+    pub(super) async fn devices(&self, db: &Db, owner: OwnerId) -> Result<Vec<DeviceId>, Problem> {
+        let too_many = |parameter| {
+            let detail = format!("comes to more than {MAX_DEVICES} devices");
+            Problem::invalid(FieldError::at_parameter(
+                parameter,
+                "too_many_devices",
+                detail,
+            ))
+        };
+        match (&self.device_id[..], &self.search) {
+            ([], None) => Err(Problem::invalid(FieldError::at_parameter(
+                "device_id",
+                "missing_parameter",
+                "is missing; search would do as well".to_owned(),
+            ))),
+            ([], Some(search)) => {
+                let filter = DeviceFilter {
+                    search: Some(search.clone()),
+                    ..DeviceFilter::default()
+                };
+                let limit = PageLimit::MOST;
+                let found = device::list(db, owner, &filter, None, limit).await?;
+                if found.next.is_some() {
+                    return Err(too_many("search"));
+                }
+                Ok(found.items.iter().map(|device| device.id).collect())
+            }
+            (_, Some(_)) => Err(Problem::invalid(FieldError::at_parameter(
+                "search",
+                "invalid_value",
+                "goes without device_id".to_owned(),
+            ))),
+            (devices, None) if devices.len() > MAX_DEVICES as usize => Err(too_many("device_id")),
+            (devices, None) => Ok(devices.to_vec()),
+        }
+    }
+}
+
+fn resolution(interval: IntervalParameter, points: Option<u32>) -> Result<Resolution, Problem> {
+    let invalid = |detail: &str| {
+        let error = FieldError::at_parameter("max_points", "invalid_value", detail.to_owned());
+        Err(Problem::invalid(error))
+    };
+    match (interval, points) {
+        (IntervalParameter::Every(interval), None) => Ok(Resolution::Every(interval)),
+        (IntervalParameter::Every(_), Some(_)) => invalid("goes only with interval=auto"),
+        (IntervalParameter::Auto, Some(0 | 11_001..)) => invalid("must be from 1 to 11000"),
+        (IntervalParameter::Auto, points) => {
+            Ok(Resolution::AtMost(points.unwrap_or(DEFAULT_POINTS)))
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Rollups: always what the samples come to, whether they are read or hours that were kept of them.
+
+mod hours;
+mod plan;
+mod statement;
+
+pub use hours::step;
+
+use crate::{
+    Db, StoreError, Tx,
+    db::Done,
+    ingest::literal,
+    reading::{metric, names},
+    session::OwnerId,
+};
+use chrono::TimeDelta;
+use domain::{
+    Timestamp,
+    decimal::WideDecimal,
+    device::DeviceId,
+    reading::Metric,
+    rollup::{Bucket, RollupQuery, SeriesRollup},
+};
+use sqlx::{Row, postgres::PgRow};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// Readings before the end of a range that tell how far readings of a series are apart.
+const SPACING_READINGS: i64 = 1_001;
+
+/// A metric of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Series {
+    id: i32,
+    device: Uuid,
+    metric: Metric,
+}
+
+/// Buckets of each device and metric that was asked for, in that order, or of each metric; none where the
+/// owner does not have all of these devices.
+///
+/// Everything is read in one snapshot.
+pub async fn find(
+    db: &Db,
+    owner: OwnerId,
+    devices: &[DeviceId],
+    query: &RollupQuery,
+) -> Result<Option<Vec<SeriesRollup>>, StoreError> {
+    let mut seen = HashSet::new();
+    let devices: Vec<Uuid> = devices
+        .iter()
+        .map(|id| id.0)
+        .filter(|id| seen.insert(*id))
+        .collect();
+    db.transaction("rollup.find", async |tx| {
+        let Some(known) = look_up(tx, owner, &devices, query).await? else {
+            return Ok(None);
+        };
+        let plan = plan::plan(query, &known.series, known.closed_hour, &known.stale);
+        let mut rollups = empty(&devices, query);
+        let groups = groups(&rollups, &known.series);
+        if groups.is_empty() {
+            return Ok(Some(filled(rollups, query)));
+        }
+        let statement = statement::statement(query, &known.series, &groups, &plan);
+        let [done] = tx.message([statement]).await?;
+        let ends: HashMap<Timestamp, Timestamp> = query.windows.windows.iter().collect();
+        for row in &done.rows {
+            let place = usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(usize::MAX);
+            let bucket = bucket(row, query, &ends)?;
+            if let Some(rollup) = rollups.get_mut(place) {
+                rollup.buckets.push(bucket);
+            }
+        }
+        if query.completeness {
+            for (id, spacing) in spacings(tx, query, &known.series).await? {
+                let place = groups.get(&id).and_then(|place| rollups.get_mut(*place));
+                if let Some(rollup) = place {
+                    rollup.spacing = Some(together(rollup.spacing, spacing));
+                }
+            }
+        }
+        Ok(Some(filled(rollups, query)))
+    })
+    .await
+}
+
+/// What is known before anything is summed up.
+struct Known {
+    series: Vec<Series>,
+    closed_hour: i64,
+    stale: HashMap<i32, Vec<i64>>,
+}
+
+async fn look_up(
+    tx: &Tx,
+    owner: OwnerId,
+    devices: &[Uuid],
+    query: &RollupQuery,
+) -> Result<Option<Known>, StoreError> {
+    let ids = literal::uuids(devices);
+    // The letters of a metric are such that nothing in it needs escaping.
+    let metrics = literal::array(names(&query.metrics).into_iter(), "text");
+    let (first, last) = plan::whole_hours(query);
+    let series = format!("device_id = any({ids}) and metric = any({metrics})");
+    let statements = [
+        "set transaction isolation level repeatable read, read only".to_owned(),
+        format!(
+            "select count(*) from devices where id = any({ids}) and owner_id = '{}' and deleted_at is null",
+            owner.user_id().0
+        ),
+        format!("select id, device_id, metric from series where {series}"),
+        "select closed_hour::bigint from rollup_horizon".to_owned(),
+        format!(
+            "select distinct series_id, hour::bigint from stale_hours \
+             where series_id in (select id from series where {series}) \
+               and hour >= {first} and hour < {last} order by 1, 2"
+        ),
+    ];
+    let [_, owned, series, horizon, marks] = tx.message(statements).await?;
+    if one::<i64>(&owned)? != devices.len() as i64 {
+        return Ok(None);
+    }
+    let mut stale: HashMap<i32, Vec<i64>> = HashMap::new();
+    for row in &marks.rows {
+        stale
+            .entry(row.try_get(0)?)
+            .or_default()
+            .push(row.try_get(1)?);
+    }
+    let series = series.rows.iter().map(|row| {
+        Ok(Series {
+            id: row.try_get(0)?,
+            device: row.try_get(1)?,
+            metric: metric(row.try_get(2)?)?,
+        })
+    });
+    Ok(Some(Known {
+        series: series.collect::<Result<_, StoreError>>()?,
+        closed_hour: one(&horizon)?,
+        stale,
+    }))
+}
+
+/// The only value of the only row.
+fn one<'r, T>(done: &'r Done) -> Result<T, StoreError>
+where
+    T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    let row = done.rows.first();
+    let row = row.ok_or_else(|| StoreError::corrupt("rollup", "an answer has no row"))?;
+    Ok(row.try_get(0)?)
+}
+
+/// An entry for each device and metric, or for each metric, in the order of the question.
+fn empty(devices: &[Uuid], query: &RollupQuery) -> Vec<SeriesRollup> {
+    let mut metrics: Vec<&Metric> = Vec::new();
+    for metric in &query.metrics {
+        if !metrics.contains(&metric) {
+            metrics.push(metric);
+        }
+    }
+    let devices: Vec<Option<DeviceId>> = if query.combine {
+        vec![None]
+    } else {
+        devices.iter().map(|id| Some(DeviceId(*id))).collect()
+    };
+    let rollup = |device, metric: &Metric| SeriesRollup {
+        device,
+        metric: metric.clone(),
+        spacing: None,
+        buckets: Vec::new(),
+    };
+    let of_device = |device: &Option<DeviceId>| {
+        let device = *device;
+        metrics.iter().map(move |metric| rollup(device, metric))
+    };
+    devices.iter().flat_map(of_device).collect()
+}
+
+/// To which entry each series belongs.
+fn groups(rollups: &[SeriesRollup], series: &[Series]) -> HashMap<i32, usize> {
+    let places: HashMap<(Option<Uuid>, &Metric), usize> = rollups
+        .iter()
+        .enumerate()
+        .map(|(place, it)| ((it.device.map(|id| id.0), &it.metric), place))
+        .collect();
+    let place = |it: &Series| {
+        let own = places.get(&(Some(it.device), &it.metric));
+        own.or_else(|| places.get(&(None, &it.metric))).copied()
+    };
+    series
+        .iter()
+        .filter_map(|it| Some((it.id, place(it)?)))
+        .collect()
+}
+
+fn bucket(
+    row: &PgRow,
+    query: &RollupQuery,
+    ends: &HashMap<Timestamp, Timestamp>,
+) -> Result<Bucket, StoreError> {
+    let start = Timestamp::from_timestamp_micros(row.try_get(1)?);
+    let window = start.and_then(|start| Some((start, *ends.get(&start)?)));
+    let (start, end) = window
+        .ok_or_else(|| StoreError::corrupt("rollup", "a bucket begins where no window does"))?;
+    let value = |(place, _)| {
+        let text: Option<String> = row.try_get(3 + place)?;
+        text.map(WideDecimal::parse)
+            .transpose()
+            .map_err(|error| StoreError::corrupt("samples.value", error))
+    };
+    Ok(Bucket {
+        start,
+        end,
+        count: row.try_get(2)?,
+        values: query
+            .aggregates
+            .iter()
+            .enumerate()
+            .map(value)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn filled(mut rollups: Vec<SeriesRollup>, query: &RollupQuery) -> Vec<SeriesRollup> {
+    for rollup in &mut rollups {
+        rollup.buckets = query.fill(std::mem::take(&mut rollup.buckets));
+    }
+    rollups
+}
+
+/// The median time between two of the last readings of each series.
+async fn spacings(
+    tx: &Tx,
+    query: &RollupQuery,
+    series: &[Series],
+) -> Result<Vec<(i32, TimeDelta)>, StoreError> {
+    let statement = format!(
+        "select wanted.id, (extract(epoch from percentile_disc(0.5) within group (order by gap)) * 1000000)::bigint \
+         from unnest({ids}) as wanted (id) \
+         cross join lateral ( \
+             select recorded_at - lag(recorded_at) over (order by recorded_at) as gap from ( \
+                 select recorded_at from samples \
+                 where series_id = wanted.id and recorded_at < {end} \
+                 order by recorded_at desc limit {SPACING_READINGS}) as latest) as gaps \
+         where gap is not null group by wanted.id",
+        ids = literal::array(series.iter().map(|it| it.id), "integer"),
+        end = literal::instant(query.windows.end.timestamp_micros()),
+    );
+    let [done] = tx.message([statement]).await?;
+    let spacing = |row: &PgRow| Ok((row.try_get(0)?, TimeDelta::microseconds(row.try_get(1)?)));
+    done.rows.iter().map(spacing).collect()
+}
+
+/// How far readings are apart where those of another series come between.
+fn together(before: Option<TimeDelta>, other: TimeDelta) -> TimeDelta {
+    let Some(before) = before else { return other };
+    let micros = |span: TimeDelta| i128::from(span.num_microseconds().unwrap_or(i64::MAX));
+    let (one, two) = (micros(before), micros(other));
+    let both = (one * two).checked_div(one + two).unwrap_or(0);
+    TimeDelta::microseconds(i64::try_from(both).unwrap_or(i64::MAX))
+}

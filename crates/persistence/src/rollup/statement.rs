@@ -1,0 +1,227 @@
+//! The statement that sums up kept hours and samples by window.
+
+use super::{Series, plan::Plan};
+use crate::ingest::literal;
+use domain::{
+    Timestamp,
+    rollup::{Aggregate, RollupQuery, Windows},
+};
+use std::{collections::HashMap, fmt::Write};
+
+/// What a piece (a kept hour, the samples of a window, or a single sample) tells for the answer.
+struct Part {
+    name: &'static str,
+    /// From samples of one window.
+    of_samples: &'static str,
+    /// From a single sample, where all values are needed anyway.
+    of_sample: &'static str,
+}
+
+const COUNT: Part = part("count", "count(*)", "1");
+const SUM: Part = part("sum", "sum(value)", "value");
+const SUM_SQUARES: Part = part("sum_squares", "sum(value * value)", "value * value");
+const MIN: Part = part("min", "min(value)", "value");
+const MAX: Part = part("max", "max(value)", "value");
+const FIRST_AT: Part = part("first_at", "min(recorded_at)", "recorded_at");
+const LAST_AT: Part = part("last_at", "max(recorded_at)", "recorded_at");
+const FIRST: Part = part(
+    "first",
+    "(array_agg(value order by recorded_at))[1]",
+    "value",
+);
+const LAST: Part = part(
+    "last",
+    "(array_agg(value order by recorded_at desc))[1]",
+    "value",
+);
+
+const fn part(name: &'static str, of_samples: &'static str, of_sample: &'static str) -> Part {
+    Part {
+        name,
+        of_samples,
+        of_sample,
+    }
+}
+
+fn parts_of(aggregate: Aggregate) -> Vec<Part> {
+    match aggregate {
+        Aggregate::Count => vec![],
+        Aggregate::Avg | Aggregate::Sum | Aggregate::Median | Aggregate::Percentile(_) => vec![SUM],
+        Aggregate::Stddev => vec![SUM, SUM_SQUARES],
+        Aggregate::Min => vec![MIN],
+        Aggregate::Max => vec![MAX],
+        Aggregate::First => vec![FIRST_AT, FIRST],
+        Aggregate::Last => vec![LAST_AT, LAST],
+    }
+}
+
+/// What the pieces of a window come to.
+///
+/// Numbers leave as text, since they may have more digits than a decimal here holds. Those that are one of
+/// several equal ones (1.0 and 1.00) are without trailing zeros, whichever it was.
+fn whole(aggregate: Aggregate) -> String {
+    let expression = match aggregate {
+        Aggregate::Count => "sum(count)",
+        Aggregate::Avg => "trim_scale(sum(sum) / sum(count))",
+        Aggregate::Sum => "sum(sum)",
+        Aggregate::Min => "trim_scale(min(min))",
+        Aggregate::Max => "trim_scale(max(max))",
+        Aggregate::First => "(array_agg(first order by first_at, series_id))[1]",
+        Aggregate::Last => "(array_agg(last order by last_at desc, series_id))[1]",
+        Aggregate::Stddev => {
+            "trim_scale(case when sum(count) > 1 then sqrt(\
+             (sum(count) * sum(sum_squares) - sum(sum) * sum(sum)) / (sum(count) * (sum(count) - 1))) end)"
+        }
+        Aggregate::Median => return percentile(50),
+        Aggregate::Percentile(percent) => return percentile(percent),
+    };
+    format!("({expression})::text")
+}
+
+/// Between the two nearest ranks, without rounding. Every piece is a sample here, whose sum is its value.
+fn percentile(percent: u8) -> String {
+    let rank = format!("((count(*)::bigint - 1) * {percent})");
+    let value = |after: u8| {
+        format!(
+            "(array_agg(sum order by sum))[least({rank} / 100 + {}, count(*))::integer]",
+            after + 1
+        )
+    };
+    let (low, high) = (value(0), value(1));
+    format!("trim_scale({low} + ({high} - {low}) * ({rank} % 100) * 0.01)::text")
+}
+
+/// Answers group, begin of the window in microseconds, count, and what was asked for, in order.
+pub(super) fn statement(
+    query: &RollupQuery,
+    series: &[Series],
+    groups: &HashMap<i32, usize>,
+    plan: &Plan,
+) -> String {
+    let mut parts = vec![COUNT];
+    for part in query.aggregates.iter().flat_map(parts_of) {
+        if parts.iter().all(|it| it.name != part.name) {
+            parts.push(part);
+        }
+    }
+    let names: Vec<&str> = parts.iter().map(|part| part.name).collect();
+    let names = names.join(", ");
+    let pieces = [
+        plan.hours
+            .map(|hours| from_hours(query, series, hours, plan, &names)),
+        (!plan.samples.is_empty()).then(|| from_samples(query, plan, &parts, &names)),
+    ];
+    let pieces: Vec<String> = pieces.into_iter().flatten().collect();
+    let wholes = query.aggregates.iter().fold(String::new(), |mut all, it| {
+        let _ = write!(all, ", {}", whole(it));
+        all
+    });
+    let (ids, places): (Vec<i32>, Vec<usize>) =
+        groups.iter().map(|(id, place)| (*id, *place)).unzip();
+    format!(
+        "with windows as materialized (select {edges} as edges), pieces as ({pieces}) \
+         select place, (extract(epoch from bucket) * 1000000)::bigint, sum(count)::bigint{wholes} \
+         from pieces join unnest({ids}, {places}) as groups (series_id, place) using (series_id) \
+         group by place, bucket order by place, bucket",
+        edges = edges(&query.windows.windows),
+        pieces = pieces.join(" union all "),
+        ids = literal::array(ids.iter(), "integer"),
+        places = literal::array(places.iter(), "bigint"),
+    )
+}
+
+/// The edges that windows of different lengths are looked up in.
+fn edges(windows: &Windows) -> String {
+    if windows.fixed().is_some() {
+        return "null".to_owned();
+    }
+    let text = |edge: &Timestamp| format!("\"{}\"", edge.to_rfc3339());
+    literal::array(windows.edges().iter().map(text), "timestamptz")
+}
+
+/// The begin of the window that an instant lies in.
+fn bucket(windows: &Windows, at: &str) -> String {
+    match (windows.fixed(), windows.edges().first()) {
+        (Some(width), Some(first)) => format!(
+            "date_bin(interval '{} seconds', {at}, '{}')",
+            width.num_seconds(),
+            first.to_rfc3339()
+        ),
+        (None, _) | (_, None) => {
+            let edges = "(select edges from windows)";
+            format!("({edges})[width_bucket({at}, {edges})]")
+        }
+    }
+}
+
+fn from_hours(
+    query: &RollupQuery,
+    series: &[Series],
+    (first, last): (i64, i64),
+    plan: &Plan,
+    names: &str,
+) -> String {
+    let mut statement = format!(
+        "select series_id, {bucket} as bucket, {names} from series_hours \
+         where series_id = any({ids}) and hour >= {first} and hour < {last}",
+        bucket = bucket(&query.windows.windows, "to_timestamp(hour * 3600.0)"),
+        ids = literal::array(series.iter().map(|it| it.id), "integer"),
+    );
+    if !plan.cut.is_empty() {
+        let ranges: Vec<String> = plan
+            .cut
+            .iter()
+            .map(|(from, to)| format!("[{from},{to})"))
+            .collect();
+        let _ = write!(
+            statement,
+            " and not '{{{}}}'::int4multirange @> hour",
+            ranges.join(",")
+        );
+    }
+    if plan.any_stale {
+        statement.push_str(
+            " and not exists (select from stale_hours where stale_hours.series_id = series_hours.series_id \
+             and stale_hours.hour = series_hours.hour)",
+        );
+    }
+    statement
+}
+
+/// Sums up samples, each range by itself, so that all that is read is found through the index.
+fn from_samples(query: &RollupQuery, plan: &Plan, parts: &[Part], names: &str) -> String {
+    let all_values = query.aggregates.percents().next().is_some();
+    let (group, part): (&str, fn(&Part) -> &'static str) = if all_values {
+        ("", |it| it.of_sample)
+    } else {
+        (" group by 1", |it| it.of_samples)
+    };
+    let columns: Vec<String> = parts
+        .iter()
+        .map(|it| format!("{} as {}", part(it), it.name))
+        .collect();
+    let bounds = |it: fn(&super::plan::Piece) -> i64| plan.samples.iter().map(it);
+    let (first, last) = (
+        bounds(|it| it.from).min().unwrap_or_default(),
+        bounds(|it| it.to).max().unwrap_or_default(),
+    );
+    format!(
+        "select range.series_id, found.bucket, {names} \
+         from unnest({series}, {from}, {to}) as range (series_id, low, high) \
+         cross join lateral (\
+             select {bucket} as bucket, {columns} from samples \
+             where samples.series_id = range.series_id \
+               and recorded_at >= {low} and recorded_at < {high} \
+               and recorded_at >= {first} and recorded_at < {last}{group} offset 0) as found",
+        series = literal::array(plan.samples.iter().map(|it| it.series), "integer"),
+        from = literal::array(bounds(|it| it.from), "bigint"),
+        to = literal::array(bounds(|it| it.to), "bigint"),
+        bucket = bucket(&query.windows.windows, "recorded_at"),
+        columns = columns.join(", "),
+        low = literal::instant("range.low"),
+        high = literal::instant("range.high"),
+        // The same again as constants, so that only the partitions between them are looked at.
+        first = literal::instant(first),
+        last = literal::instant(last),
+    )
+}
