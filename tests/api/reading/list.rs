@@ -3,7 +3,9 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::json;
 
-use crate::support::{App, Client, Device, Point, User, ago, batch, points, reading, reading_at};
+use crate::support::{
+    App, Client, Device, Point, User, ago, batch, points, reading, reading_at, time,
+};
 
 /// A device with readings `0, 1, 2, …` of `t`, one a second.
 async fn with_readings(app: &App, count: i64) -> (User, Device, DateTime<Utc>) {
@@ -177,6 +179,42 @@ async fn the_latest_reading_is_the_one_measured_last() {
     assert_eq!(latest("").await, [b.clone(), t.clone()]);
     assert_eq!(latest("?metric=t").await, [t]);
     assert_eq!(latest("?metric=b&metric=x").await, [b]);
+}
+
+#[tokio::test]
+async fn the_latest_reading_is_found_however_long_ago_it_was() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let device = user.device().await;
+    let years = |n: i64| ago(n * 366 * 86_400);
+    for (metric, at, value) in [
+        ("oldest", time("2000-01-01T00:00:00Z"), 1),
+        ("old", years(9), 2),
+        ("old", years(8), 3),
+        ("silent", years(1), 4),
+        ("month", ago(40 * 86_400), 5),
+        ("now", ago(1), 6),
+        ("now", years(20), 7),
+        ("ahead", ago(-300), 8),
+    ] {
+        let reading = reading(metric, at, value);
+        device.ingest_text(&reading).await.expect(201);
+    }
+    let latest = user.get(&device.path("/latest")).await.expect(200);
+    let pair = |point: &Point| (point.metric.clone(), number(point));
+    let latest: Vec<_> = points(&latest).iter().map(pair).collect();
+    let expected = [
+        ("ahead", 8),
+        ("month", 5),
+        ("now", 6),
+        ("old", 3),
+        ("oldest", 1),
+        ("silent", 4),
+    ];
+    assert_eq!(
+        latest,
+        expected.map(|(metric, value)| (metric.to_owned(), value))
+    );
 }
 
 #[tokio::test]

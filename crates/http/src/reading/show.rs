@@ -140,7 +140,8 @@ pub(super) async fn reading_latest(
     query: Query<LatestQuery>,
 ) -> Result<HttpResponse, Problem> {
     let metrics = bounded(query.0.metric)?;
-    let readings = found(store::latest(&state.db, user.owner, id.0, &metrics).await?)?;
+    let now = state.clock.now();
+    let readings = found(store::latest(&state.db, user.owner, id.0, &metrics, now).await?)?;
     let data = readings.into_iter().map(ReadingView::from).collect();
     Ok(HttpResponse::Ok().json(ListView { data }))
 }
