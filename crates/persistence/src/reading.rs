@@ -102,6 +102,28 @@ fn far_future() -> Timestamp {
     earliest() + chrono::TimeDelta::days(365 * 1000)
 }
 
+/// The first instant that is neither before `now` nor before any reading which the device has at
+/// this moment; none where the owner has no such device.
+///
+/// Clocks of devices and of other instances may be ahead, so `now` alone would hide what is stored.
+pub async fn horizon(
+    db: &Db,
+    owner: OwnerId,
+    id: DeviceId,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    db.transaction("reading.horizon", async |tx| {
+        if !device::exists(tx, owner, id).await? {
+            return Ok(None);
+        }
+        let ahead = newest(tx, id, &[], None, (now, far_future())).await?;
+        let ahead = ahead.into_iter().filter_map(|(_, reading)| reading);
+        let after = ahead.map(|it| it.recorded_at + chrono::TimeDelta::microseconds(1));
+        Ok(Some(after.fold(now, Timestamp::max)))
+    })
+    .await
+}
+
 /// The latest measured reading of each metric, by name; none where the owner has no such device.
 ///
 /// The default partition has no place in the order of time, so that over all partitions the planner
