@@ -1,5 +1,6 @@
 //! `GET /devices/{id}/readings` as CSV and as lines of JSON: any range, as a stream.
 
+use std::fmt::Write;
 use std::io::Read;
 
 use chrono::{SecondsFormat, TimeDelta};
@@ -37,7 +38,7 @@ async fn by_pages(user: &User, path: &str) -> (String, String) {
                 .recorded_at
                 .to_rfc3339_opts(SecondsFormat::AutoSi, true);
             let (metric, value) = (&point.metric, point.value());
-            csv += &format!("{metric},{at},{value}\r\n");
+            write!(csv, "{metric},{at},{value}\r\n").unwrap();
             let line = format!(r#"{{"metric":"{metric}","value":{value},"recorded_at":"{at}"}}"#);
             assert!(page.text.contains(&line), "{line}");
             lines += &(line + "\n");

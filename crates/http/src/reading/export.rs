@@ -13,7 +13,7 @@ use chrono::SecondsFormat;
 use domain::{
     device::DeviceId,
     page::{Cursor, PageLimit},
-    reading::{Metric, Reading, Sweep, earliest},
+    reading::{Reading, Sweep, earliest},
 };
 use flate2::{Compression, write::GzEncoder};
 use futures_util::{Stream, stream::try_unfold};
@@ -260,7 +260,7 @@ impl Lines {
     fn write(self, text: &mut Vec<u8>, reading: Reading) -> io::Result<()> {
         match self {
             Self::Csv => {
-                let metric = field(&reading.metric);
+                let metric = field(reading.metric.as_str());
                 let time = reading
                     .recorded_at
                     .to_rfc3339_opts(SecondsFormat::AutoSi, true);
@@ -275,11 +275,22 @@ impl Lines {
 }
 
 /// A field of CSV. No metric needs quotes as long as its alphabet is what it is.
-fn field(metric: &Metric) -> Cow<'_, str> {
-    let text = metric.as_str();
+fn field(text: &str) -> Cow<'_, str> {
     if text.contains(['"', ',', '\r', '\n']) {
         Cow::Owned(format!("\"{}\"", text.replace('"', "\"\"")))
     } else {
         Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field;
+
+    #[test]
+    fn a_field_has_quotes_only_where_it_needs_them() {
+        assert_eq!(field("a/b:c"), "a/b:c");
+        assert_eq!(field("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(field("a\nb"), "\"a\nb\"");
     }
 }
