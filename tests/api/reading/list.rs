@@ -136,25 +136,30 @@ async fn pages_of_readings_have_no_gap_though_times_are_equal() {
 #[tokio::test]
 async fn a_cursor_is_steady_while_data_arrives() {
     let app = App::start().await;
-    let (user, device, start) = with_readings(&app, 100).await;
-    let path = device.path("/readings?order=desc&limit=10");
-    let mut seen = Vec::new();
-    let mut page = user.get(&path).await.expect(200);
-    let mut newer = 100;
-    loop {
-        seen.extend(points(&page).iter().map(number));
-        let Some(cursor) = page.body["next_cursor"].as_str() else {
-            break;
-        };
-        let at = start + TimeDelta::seconds(newer);
-        device.ingest_text(&reading_at(at, newer)).await.expect(201);
-        newer += 1;
-        page = user
-            .get(&format!("{path}&cursor={cursor}"))
-            .await
-            .expect(200);
+    // What arrives lies behind the cursor: newer readings from the newest on, late ones from the oldest on.
+    for (order, first, step) in [("desc", 100, 1), ("asc", -1, -1)] {
+        let (user, device, start) = with_readings(&app, 100).await;
+        let path = device.path(&format!("/readings?order={order}&limit=10"));
+        let mut seen = Vec::new();
+        let mut page = user.get(&path).await.expect(200);
+        let mut arriving = first;
+        loop {
+            seen.extend(points(&page).iter().map(number));
+            let Some(cursor) = page.body["next_cursor"].as_str() else {
+                break;
+            };
+            let next = format!("{path}&cursor={cursor}");
+            let at = start + TimeDelta::seconds(arriving);
+            let reading = reading_at(at, arriving);
+            device.ingest_text(&reading).await.expect(201);
+            arriving += step;
+            page = user.get(&next).await.expect(200);
+        }
+        if order == "desc" {
+            seen.reverse();
+        }
+        assert_eq!(seen, (0..100).collect::<Vec<_>>(), "{order}");
     }
-    assert_eq!(seen, (0..100).rev().collect::<Vec<_>>());
 }
 
 #[tokio::test]
