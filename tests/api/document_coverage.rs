@@ -64,7 +64,7 @@ impl Call {
 }
 
 /// Every operation. Those that end a thing or a session come last, since they are called in this order.
-const CALLS: [Call; 28] = [
+const CALLS: [Call; 29] = [
     call("health_live", Access::Public, Thing::None, 200),
     call("health_ready", Access::Public, Thing::None, 200),
     call("metrics_show", Access::Public, Thing::None, 200),

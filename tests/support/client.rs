@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reqwest::{Method, RequestBuilder, redirect};
+use reqwest::{Method, RequestBuilder, Response, redirect};
 use serde_json::Value;
 
 use super::Answer;
@@ -119,6 +119,11 @@ impl Client {
             request = request.header("content-type", media_type).body(body);
         }
         Ok(Answer::read(asked, request.send().await?).await)
+    }
+
+    /// Asks, and leaves the body to be read piece by piece, as it comes.
+    pub(crate) async fn open(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

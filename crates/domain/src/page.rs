@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// How many items a page may hold: 1 to 500, by default 50.
+/// How many items a page may hold: for clients 1 to 500, by default 50.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub struct PageLimit(u32);
@@ -16,6 +16,9 @@ pub struct PageLimitError;
 impl PageLimit {
     /// As many as there may be.
     pub const MOST: Self = Self(500);
+
+    /// How many items the service itself reads at a time where it streams a whole list.
+    pub const STREAM: Self = Self(4_000);
 
     /// The number of items.
     #[must_use]

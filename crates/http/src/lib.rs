@@ -1,5 +1,6 @@
 //! How things are asked for: routes, views, problems, authentication and the OpenAPI document.
 
+mod accept;
 mod alert;
 mod alert_rule;
 mod auth;

@@ -197,7 +197,7 @@ fn foreign(status: StatusCode, method: &Method, path: &str) -> Problem {
 }
 
 /// Writes down what the client is not told. This is the only place where a cause is logged.
-fn log_cause(problem: &Problem) {
+pub(crate) fn log_cause(problem: &Problem) {
     if let Some(cause) = problem.cause() {
         let causes = std::iter::successors(cause.source(), |cause| cause.source());
         let causes: Vec<String> = causes.map(ToString::to_string).collect();

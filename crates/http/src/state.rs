@@ -12,6 +12,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+use tokio::sync::Semaphore;
 
 /// How users authenticate.
 #[derive(Clone)]
@@ -60,6 +61,8 @@ pub struct AppState {
     pub(crate) clock: Clock,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) migrations: Arc<[String]>,
+    /// Whose turn it is to read a page for a stream of readings.
+    pub(crate) exports: Arc<Semaphore>,
     stopping: Arc<AtomicBool>,
     migrated: Arc<AtomicBool>,
 }
@@ -90,6 +93,7 @@ impl AppState {
             clock: Clock,
             metrics: parts.metrics,
             migrations: parts.migrations.into(),
+            exports: Arc::new(Semaphore::new(1)),
             stopping: Arc::default(),
             migrated: Arc::default(),
         })

@@ -10,6 +10,9 @@ use domain::{
 };
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 
+/// How far back [`latest`] looks at first.
+const RECENT: chrono::TimeDelta = chrono::TimeDelta::days(35);
+
 /// Where a page of readings begins: after this time of measurement, and series of the same time.
 pub type ReadingKey = (Timestamp, i32);
 
@@ -99,31 +102,97 @@ fn far_future() -> Timestamp {
     earliest() + chrono::TimeDelta::days(365 * 1000)
 }
 
+/// The first instant that is neither before `now` nor before any reading which the device has at
+/// this moment; none where the owner has no such device.
+///
+/// Clocks of devices and of other instances may be ahead, so `now` alone would hide what is stored.
+pub async fn horizon(
+    db: &Db,
+    owner: OwnerId,
+    id: DeviceId,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    db.transaction("reading.horizon", async |tx| {
+        if !device::exists(tx, owner, id).await? {
+            return Ok(None);
+        }
+        let ahead = newest(tx, id, &[], None, (now, far_future())).await?;
+        let ahead = ahead.into_iter().filter_map(|(_, reading)| reading);
+        let after = ahead.map(|it| it.recorded_at + chrono::TimeDelta::microseconds(1));
+        Ok(Some(after.fold(now, Timestamp::max)))
+    })
+    .await
+}
+
 /// The latest measured reading of each metric, by name; none where the owner has no such device.
+///
+/// The default partition has no place in the order of time, so that over all partitions the planner
+/// looks into every single one for each series. So the last weeks are asked first, and only series
+/// that were silent are looked for in ever longer stretches before them.
 pub async fn latest(
     db: &Db,
     owner: OwnerId,
     id: DeviceId,
     metrics: &[Metric],
+    now: Timestamp,
 ) -> Result<Option<Vec<Reading>>, StoreError> {
     db.transaction("reading.latest", async |tx| {
         if !device::exists(tx, owner, id).await? {
             return Ok(None);
         }
-        let statement = sqlx::query(
-            "select series.metric, sample.recorded_at, sample.value::text
-             from series
-             cross join lateral (
-                 select recorded_at, value from samples where series_id = series.id
-                 order by recorded_at desc limit 1
-             ) as sample
-             where series.device_id = $1 and (cardinality($2::text[]) = 0 or series.metric = any($2))
-             order by series.metric collate \"C\"",
-        );
-        let rows = tx.fetch_all(statement.bind(id.0).bind(names(metrics))).await?;
-        rows.iter().map(reading).collect::<Result<_, _>>().map(Some)
+        let (mut found, mut silent): (Vec<Reading>, Option<Vec<i32>>) = (Vec::new(), None);
+        let (mut end, mut stretch) = (far_future(), RECENT);
+        let mut start = now - stretch;
+        while end > earliest() && silent.as_ref().is_none_or(|it| !it.is_empty()) {
+            let mut missing = Vec::new();
+            for (series, reading) in
+                newest(tx, id, metrics, silent.as_deref(), (start, end)).await?
+            {
+                match reading {
+                    Some(reading) => found.push(reading),
+                    None => missing.push(series),
+                }
+            }
+            silent = Some(missing);
+            stretch = stretch * 4;
+            (start, end) = (start - stretch, start);
+        }
+        found.sort_unstable_by(|a, b| a.metric.cmp(&b.metric));
+        Ok(Some(found))
     })
     .await
+}
+
+/// The newest reading in a range of each series, or of those of some metrics or identifiers.
+async fn newest(
+    tx: &Tx,
+    id: DeviceId,
+    metrics: &[Metric],
+    among: Option<&[i32]>,
+    range: (Timestamp, Timestamp),
+) -> Result<Vec<(i32, Option<Reading>)>, StoreError> {
+    let statement = sqlx::query(
+        "select series.metric, sample.recorded_at, sample.value::text, series.id
+         from series
+         left join lateral (
+             select recorded_at, value from samples
+             where series_id = series.id and recorded_at >= $3 and recorded_at < $4
+             order by recorded_at desc limit 1
+         ) as sample on true
+         where series.device_id = $1 and (cardinality($2::text[]) = 0 or series.metric = any($2))
+           and ($5::integer[] is null or series.id = any($5))",
+    )
+    .bind(id.0)
+    .bind(names(metrics))
+    .bind(range.0)
+    .bind(range.1)
+    .bind(among);
+    let rows = tx.fetch_all(statement).await?;
+    let newest = |row: &PgRow| {
+        let at: Option<Timestamp> = row.try_get(1)?;
+        Ok((row.try_get(3)?, at.map(|_| reading(row)).transpose()?))
+    };
+    rows.iter().map(newest).collect()
 }
 
 /// The metrics of a device by name; none where the owner has no such device.

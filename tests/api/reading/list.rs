@@ -3,7 +3,9 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::json;
 
-use crate::support::{App, Client, Device, Point, User, ago, batch, points, reading, reading_at};
+use crate::support::{
+    App, Client, Device, Point, User, ago, batch, points, reading, reading_at, time,
+};
 
 /// A device with readings `0, 1, 2, …` of `t`, one a second.
 async fn with_readings(app: &App, count: i64) -> (User, Device, DateTime<Utc>) {
@@ -134,25 +136,30 @@ async fn pages_of_readings_have_no_gap_though_times_are_equal() {
 #[tokio::test]
 async fn a_cursor_is_steady_while_data_arrives() {
     let app = App::start().await;
-    let (user, device, start) = with_readings(&app, 100).await;
-    let path = device.path("/readings?order=desc&limit=10");
-    let mut seen = Vec::new();
-    let mut page = user.get(&path).await.expect(200);
-    let mut newer = 100;
-    loop {
-        seen.extend(points(&page).iter().map(number));
-        let Some(cursor) = page.body["next_cursor"].as_str() else {
-            break;
-        };
-        let at = start + TimeDelta::seconds(newer);
-        device.ingest_text(&reading_at(at, newer)).await.expect(201);
-        newer += 1;
-        page = user
-            .get(&format!("{path}&cursor={cursor}"))
-            .await
-            .expect(200);
+    // What arrives lies behind the cursor: newer readings from the newest on, late ones from the oldest on.
+    for (order, first, step) in [("desc", 100, 1), ("asc", -1, -1)] {
+        let (user, device, start) = with_readings(&app, 100).await;
+        let path = device.path(&format!("/readings?order={order}&limit=10"));
+        let mut seen = Vec::new();
+        let mut page = user.get(&path).await.expect(200);
+        let mut arriving = first;
+        loop {
+            seen.extend(points(&page).iter().map(number));
+            let Some(cursor) = page.body["next_cursor"].as_str() else {
+                break;
+            };
+            let next = format!("{path}&cursor={cursor}");
+            let at = start + TimeDelta::seconds(arriving);
+            let reading = reading_at(at, arriving);
+            device.ingest_text(&reading).await.expect(201);
+            arriving += step;
+            page = user.get(&next).await.expect(200);
+        }
+        if order == "desc" {
+            seen.reverse();
+        }
+        assert_eq!(seen, (0..100).collect::<Vec<_>>(), "{order}");
     }
-    assert_eq!(seen, (0..100).rev().collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -177,6 +184,42 @@ async fn the_latest_reading_is_the_one_measured_last() {
     assert_eq!(latest("").await, [b.clone(), t.clone()]);
     assert_eq!(latest("?metric=t").await, [t]);
     assert_eq!(latest("?metric=b&metric=x").await, [b]);
+}
+
+#[tokio::test]
+async fn the_latest_reading_is_found_however_long_ago_it_was() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let device = user.device().await;
+    let years = |n: i64| ago(n * 366 * 86_400);
+    for (metric, at, value) in [
+        ("oldest", time("2000-01-01T00:00:00Z"), 1),
+        ("old", years(9), 2),
+        ("old", years(8), 3),
+        ("silent", years(1), 4),
+        ("month", ago(40 * 86_400), 5),
+        ("now", ago(1), 6),
+        ("now", years(20), 7),
+        ("ahead", ago(-300), 8),
+    ] {
+        let reading = reading(metric, at, value);
+        device.ingest_text(&reading).await.expect(201);
+    }
+    let latest = user.get(&device.path("/latest")).await.expect(200);
+    let pair = |point: &Point| (point.metric.clone(), number(point));
+    let latest: Vec<_> = points(&latest).iter().map(pair).collect();
+    let expected = [
+        ("ahead", 8),
+        ("month", 5),
+        ("now", 6),
+        ("old", 3),
+        ("oldest", 1),
+        ("silent", 4),
+    ];
+    assert_eq!(
+        latest,
+        expected.map(|(metric, value)| (metric.to_owned(), value))
+    );
 }
 
 #[tokio::test]

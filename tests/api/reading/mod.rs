@@ -8,6 +8,8 @@ mod bulk;
 mod digits;
 mod dry_run;
 mod encodings;
+mod export;
+mod export_cut;
 mod formats;
 mod list;
 mod neighbours;

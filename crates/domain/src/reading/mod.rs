@@ -4,12 +4,14 @@ mod error;
 mod intake;
 mod metric;
 mod senml;
+mod sweep;
 mod time;
 
 pub use error::ReadingError;
 pub use intake::{Intake, RawReading};
 pub use metric::{Metric, MetricError};
 pub use senml::{SenmlBase, SenmlRecord};
+pub use sweep::Sweep;
 pub use time::{MAX_AHEAD, Precision, RawTime, TimeError, earliest};
 
 use crate::{Timestamp, decimal::ExactDecimal};

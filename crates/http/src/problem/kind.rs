@@ -53,6 +53,8 @@ kinds! {
     NotFound "not_found" NOT_FOUND "Not found", "There is nothing here.";
     /// The path has no such method.
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The method is not allowed here", "The path does not have this method; see the Allow header.";
+    /// None of the media types that there are would do.
+    NotAcceptable "not_acceptable" NOT_ACCEPTABLE "No media type would do", "There is no media type that the Accept header allows.";
     /// The body did not arrive in time.
     RequestTimeout "request_timeout" REQUEST_TIMEOUT "The request took too long", "The body did not arrive in time.";
     /// Someone has signed up with this address.

@@ -6,8 +6,9 @@ mod responses;
 
 pub(crate) use kind::ProblemKind;
 pub(crate) use responses::{
-    AlreadyResolvedProblem, AuthProblems, BodyProblems, CredentialProblems, EmailTakenProblem,
-    IngestProblems, InputProblems, NotFoundProblem, ServerProblems, all as documented_responses,
+    AcceptProblem, AlreadyResolvedProblem, AuthProblems, BodyProblems, CredentialProblems,
+    EmailTakenProblem, IngestProblems, InputProblems, NotFoundProblem, ServerProblems,
+    all as documented_responses,
 };
 
 use crate::rate_limit::RateLimitFields;

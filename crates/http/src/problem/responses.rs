@@ -46,6 +46,8 @@ groups! {
     NotFoundProblem: NotFound;
     /// What an operation with query parameters may answer.
     InputProblems: ValidationFailed;
+    /// What an operation with several media types may answer.
+    AcceptProblem: NotAcceptable;
     /// What an operation with a JSON body may answer.
     BodyProblems: MalformedJson MalformedRequest RequestTimeout PayloadTooLarge ValidationFailed UnsupportedMediaType;
     /// What signing up alone may answer.

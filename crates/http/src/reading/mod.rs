@@ -1,5 +1,6 @@
 //! Readings over HTTP: posting them, and reading them as they were stored.
 
+mod export;
 mod ingest;
 mod new_reading;
 mod parse;

@@ -1,15 +1,22 @@
 //! Reading what was stored: by range, the latest, and which metrics there are.
 
-use super::ReadingView;
+use super::{
+    ReadingView,
+    export::{Lines, Source, export},
+};
 use crate::{
+    accept::wanted,
     auth::User,
     path::Path,
-    problem::{AuthProblems, FieldError, InputProblems, NotFoundProblem, Problem, ServerProblems},
+    problem::{
+        AcceptProblem, AuthProblems, FieldError, InputProblems, NotFoundProblem, Problem,
+        ServerProblems,
+    },
     query::Query,
     state::AppState,
     view::{ListView, PageView, found, page},
 };
-use actix_web::{HttpRequest, HttpResponse, get, web::Data};
+use actix_web::{HttpRequest, HttpResponse, get, http::header, web::Data};
 use chrono::{DateTime, Utc};
 use domain::{
     device::DeviceId,
@@ -23,6 +30,13 @@ use serde::{Deserialize, Serialize};
 /// Most metrics that one request may name.
 const MAX_METRICS: usize = 100;
 
+/// How readings may be asked for: as a page, or as a stream of lines. The first is the usual one.
+const FORMS: [(&str, Option<Lines>); 3] = [
+    ("application/json", None),
+    ("application/x-ndjson", Some(Lines::Ndjson)),
+    ("text/csv", Some(Lines::Csv)),
+];
+
 /// Which readings to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -34,20 +48,20 @@ pub(super) struct ReadingQuery {
     /// First instant inside the range.
     #[param(value_type = Option<DateTime<Utc>>)]
     start: Option<Instant>,
-    /// First instant outside the range.
+    /// First instant outside the range. A stream ends at the latest with what there was when it was
+    /// asked for.
     #[param(value_type = Option<DateTime<Utc>>)]
     end: Option<Instant>,
     /// Oldest or newest first.
     #[serde(default)]
     #[param(inline, value_type = Option<Order>)]
     order: Order,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the page before. Not for streams.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<(Instant, i32)>>,
-    /// How many readings a page has, 1 to 500.
-    #[serde(default)]
+    /// How many readings a page has, 1 to 500. Not for streams.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
-    limit: PageLimit,
+    limit: Option<PageLimit>,
 }
 
 /// Which metrics to show.
@@ -88,12 +102,23 @@ impl From<MetricSummary> for MetricView {
 
 /// List readings
 ///
-/// By time of measurement. The cursor is stable: readings that arrive meanwhile neither repeat nor
-/// hide others.
+/// By time of measurement, as a page of JSON or, as the `Accept` header says, as a stream of all
+/// readings in the range: `text/csv` (RFC 4180, columns `metric,recorded_at,value`) or
+/// `application/x-ndjson` (the objects of a page, one a line), packed where `Accept-Encoding` allows
+/// gzip. A stream that fails half way is broken off and never looks complete.
+///
+/// The cursor is stable: readings that arrive meanwhile neither repeat nor hide others.
 #[utoipa::path(
     tag = "readings",
     params(("id" = DeviceId, Path), ReadingQuery),
-    responses((status = OK, body = PageView<ReadingView>), AuthProblems, NotFoundProblem, InputProblems, ServerProblems)
+    responses(
+        (status = OK, content(
+            (PageView<ReadingView> = "application/json"),
+            (ReadingView = "application/x-ndjson"),
+            (String = "text/csv", example = "metric,recorded_at,value\r\ntemperature,2026-01-31T12:00:00Z,21.50\r\n"),
+        )),
+        AuthProblems, NotFoundProblem, AcceptProblem, InputProblems, ServerProblems,
+    )
 )]
 #[get("/devices/{id}/readings")]
 pub(super) async fn reading_list(
@@ -119,9 +144,40 @@ pub(super) async fn reading_list(
         },
         order,
     };
-    let cursor = cursor.map(|Cursor((at, series))| Cursor((at.get(), series)));
-    let readings = store::list(&state.db, user.owner, id.0, &filter, (cursor, limit)).await?;
-    Ok(page::<_, _, ReadingView>(&request, found(readings)?))
+    let mut response = match wanted(request.headers(), &FORMS)? {
+        None => {
+            let cursor = cursor.map(|Cursor((at, series))| Cursor((at.get(), series)));
+            let limit = (cursor, limit.unwrap_or_default());
+            let readings = store::list(&state.db, user.owner, id.0, &filter, limit).await?;
+            page::<_, _, ReadingView>(&request, found(readings)?)
+        }
+        Some(lines) => {
+            let pages = [("cursor", cursor.is_some()), ("limit", limit.is_some())];
+            refuse_for_streams(pages)?;
+            let (owner, device) = (user.owner, id.0);
+            export(&request, &state, Source { owner, device }, filter, lines).await?
+        }
+    };
+    for (name, value) in [
+        (header::VARY, "Accept, Accept-Encoding"),
+        (header::CACHE_CONTROL, "private, no-cache"),
+    ] {
+        let value = header::HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
+}
+
+/// Refuses what only pages have: a stream has everything, and where it ends there is no more.
+fn refuse_for_streams(parameters: [(&'static str, bool); 2]) -> Result<(), Problem> {
+    match parameters.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let detail = "is for pages of JSON; a stream has everything from start to end";
+            let error = FieldError::at_parameter(name, "not_for_streams", detail.to_owned());
+            Err(Problem::invalid(error))
+        }
+    }
 }
 
 /// The latest reading of each metric
@@ -140,7 +196,8 @@ pub(super) async fn reading_latest(
     query: Query<LatestQuery>,
 ) -> Result<HttpResponse, Problem> {
     let metrics = bounded(query.0.metric)?;
-    let readings = found(store::latest(&state.db, user.owner, id.0, &metrics).await?)?;
+    let now = state.clock.now();
+    let readings = found(store::latest(&state.db, user.owner, id.0, &metrics, now).await?)?;
     let data = readings.into_iter().map(ReadingView::from).collect();
     Ok(HttpResponse::Ok().json(ListView { data }))
 }
