@@ -105,6 +105,8 @@ async fn look_up(
     let series = format!("device_id = any({ids}) and metric = any({metrics})");
     let statements = [
         "set transaction isolation level repeatable read, read only".to_owned(),
+        // Before the snapshot is taken: samples that move into a new partition now would be seen nowhere.
+        "lock table only samples in access share mode".to_owned(),
         format!(
             "select count(*) from devices where id = any({ids}) and owner_id = '{}' and deleted_at is null",
             owner.user_id().0
@@ -117,7 +119,7 @@ async fn look_up(
                and hour >= {first} and hour < {last} order by 1, 2"
         ),
     ];
-    let [_, owned, series, horizon, marks] = tx.message(statements).await?;
+    let [_, _, owned, series, horizon, marks] = tx.message(statements).await?;
     if one::<i64>(&owned)? != devices.len() as i64 {
         return Ok(None);
     }
