@@ -13,9 +13,6 @@ use sqlx::Row;
 /// Seconds after the end of an hour until it is closed: what arrives until then needs no mark.
 const GRACE: i64 = 600;
 
-/// Most hours that are closed in one step.
-const MOST_CLOSED: i64 = 168;
-
 /// Most hours of series that are summed up in one step, and most marks that are looked at for them.
 const STEP: i64 = 500;
 const MARKS: i64 = 5_000;
@@ -23,8 +20,8 @@ const MARKS: i64 = 5_000;
 /// Held by the one instance that sums up.
 const LOCK: i64 = 0x5265_6164_6f75_7402;
 
-/// Takes one step, and answers how many hours were summed up; 0 where there is nothing to do, or
-/// another instance is at it.
+/// Takes one step, and answers how much was done: 0 where there is nothing to do, or another instance is
+/// at it.
 pub async fn step(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
     let target = (now.timestamp() - GRACE).div_euclid(3_600);
     if marking_hour(db).await? < target {
@@ -44,10 +41,13 @@ pub async fn step(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
             return Ok(0);
         }
         let (marking, closed): (i64, i64) = (horizon.try_get(0)?, horizon.try_get(1)?);
+        let mut done = 0;
         if closed < marking {
-            close(tx, closed, marking.min(closed + MOST_CLOSED)).await?;
+            // One at a time, since each looks at all series, and there may be many hours after a long rest.
+            close(tx, closed).await?;
+            done += 1;
         }
-        sum_up(tx).await
+        Ok(done + sum_up(tx).await?)
     })
     .await
 }
@@ -75,37 +75,35 @@ async fn move_marking_hour(db: &Db, target: i64) -> Result<(), StoreError> {
     .await
 }
 
-/// Marks what there is in hours that nobody marked, so that from now on they can be trusted but for marks.
+/// Marks what there is in an hour that nobody marked, so that from now on it can be trusted but for marks.
 ///
 /// All that was stored without a mark is committed and seen here.
-async fn close(tx: &Tx, from: i64, to: i64) -> Result<(), StoreError> {
+async fn close(tx: &Tx, hour: i64) -> Result<(), StoreError> {
+    let next = hour + 1;
     let statement = format!(
-        "insert into stale_hours (series_id, hour) \
-         select series.id, hour from generate_series({from}, {last}) as hour, series \
+        "insert into stale_hours (series_id, hour) select id, {hour} from series \
          where exists (select from samples where series_id = series.id \
-                       and recorded_at >= to_timestamp(hour * 3600.0) \
-                       and recorded_at < to_timestamp((hour + 1) * 3600.0) \
-                       and recorded_at >= to_timestamp({from} * 3600.0) \
-                       and recorded_at < to_timestamp({to} * 3600.0))",
-        last = to - 1,
+                       and recorded_at >= to_timestamp({hour} * 3600.0) \
+                       and recorded_at < to_timestamp({next} * 3600.0))"
     );
-    let horizon = format!("update rollup_horizon set closed_hour = {to}");
-    tx.message([
-        "set local enable_seqscan = off".to_owned(),
-        statement,
-        horizon,
-    ])
-    .await
-    .map(|_| ())
+    let horizon = format!("update rollup_horizon set closed_hour = {next}");
+    let quick = "set local enable_seqscan = off".to_owned();
+    tx.message([quick, statement, horizon]).await.map(|_| ())
 }
 
 /// Sums up marked hours from their samples, and takes away the marks that were seen.
 ///
 /// One statement, so one snapshot: a mark that is not seen belongs to samples that are not seen, and
-/// stays.
+/// stays. It begins with a series by chance, so that those which are marked all the time keep no other
+/// from its turn.
 async fn sum_up(tx: &Tx) -> Result<u64, StoreError> {
     let statement = format!(
-        "with seen as (select series_id, hour from stale_hours limit {MARKS}), \
+        "with pivot as materialized (select coalesce(floor(random() * max(id)), 0)::integer as id from series), \
+         seen as (select * from ( \
+             select series_id, hour from stale_hours where series_id >= (select id from pivot) \
+             union all \
+             select series_id, hour from stale_hours where series_id < (select id from pivot)) as marks \
+             limit {MARKS}), \
          picked as materialized (select distinct series_id, hour from seen limit {STEP}), \
          gone as (delete from stale_hours using picked \
                   where stale_hours.series_id = picked.series_id and stale_hours.hour = picked.hour), \

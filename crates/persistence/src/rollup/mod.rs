@@ -21,12 +21,17 @@ use domain::{
     reading::Metric,
     rollup::{Bucket, RollupQuery, SeriesRollup},
 };
+use plan::Stale;
 use sqlx::{Row, postgres::PgRow};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Readings before the end of a range that tell how far readings of a series are apart.
 const SPACING_READINGS: i64 = 1_001;
+
+/// Most stretches of hours that are looked at because they are to be summed up again; where there are more,
+/// everything is read from samples.
+const MOST_MARKS: usize = 20_000;
 
 /// A metric of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +61,12 @@ pub async fn find(
         let Some(known) = look_up(tx, owner, &devices, query).await? else {
             return Ok(None);
         };
-        let plan = plan::plan(query, &known.series, known.closed_hour, &known.stale);
+        let plan = plan::plan(
+            query,
+            &known.series,
+            known.closed_hour,
+            known.stale.as_ref(),
+        );
         let mut rollups = empty(&devices, query);
         let groups = groups(&rollups, &known.series);
         if groups.is_empty() {
@@ -89,7 +99,8 @@ pub async fn find(
 struct Known {
     series: Vec<Series>,
     closed_hour: i64,
-    stale: HashMap<i32, Vec<i64>>,
+    /// Nothing where there are too many.
+    stale: Option<Stale>,
 }
 
 async fn look_up(
@@ -113,23 +124,25 @@ async fn look_up(
         ),
         format!("select id, device_id, metric from series where {series}"),
         "select closed_hour::bigint from rollup_horizon".to_owned(),
+        // Neighbours as one: what arrived late is mostly a long stretch of time.
         format!(
-            "select distinct series_id, hour::bigint from stale_hours \
-             where series_id in (select id from series where {series}) \
-               and hour >= {first} and hour < {last} order by 1, 2"
+            "select series_id, min(hour)::bigint, max(hour)::bigint + 1 from ( \
+                 select series_id, hour, hour - dense_rank() over (partition by series_id order by hour) as run \
+                 from stale_hours where series_id in (select id from series where {series}) \
+                 and hour >= {first} and hour < {last}) as marks \
+             group by series_id, run order by 1, 2 limit {MOST_MARKS} + 1"
         ),
     ];
     let [_, _, owned, series, horizon, marks] = tx.message(statements).await?;
     if one::<i64>(&owned)? != devices.len() as i64 {
         return Ok(None);
     }
-    let mut stale: HashMap<i32, Vec<i64>> = HashMap::new();
+    let mut stale = Stale::new();
     for row in &marks.rows {
-        stale
-            .entry(row.try_get(0)?)
-            .or_default()
-            .push(row.try_get(1)?);
+        let run = (row.try_get(1)?, row.try_get(2)?);
+        stale.entry(row.try_get(0)?).or_default().push(run);
     }
+    let stale = (marks.rows.len() <= MOST_MARKS).then_some(stale);
     let series = series.rows.iter().map(|row| {
         Ok(Series {
             id: row.try_get(0)?,

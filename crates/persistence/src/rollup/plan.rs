@@ -11,6 +11,10 @@ use std::collections::HashMap;
 /// Microseconds of an hour.
 const HOUR: i64 = 3_600_000_000;
 
+/// Most pieces that are read from samples where others are read from kept hours: beyond that, a single piece
+/// of each series costs less than telling them apart.
+const MOST_PIECES: usize = 20_000;
+
 /// Samples of one series in `[from, to)`, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Piece {
@@ -40,27 +44,48 @@ pub(super) fn whole_hours(query: &RollupQuery) -> (i64, i64) {
     )
 }
 
-/// Decides what to read, given the hour before which hours are trusted, and of which series they are not.
+/// Of each series, the hours that are not to be trusted, in order, each run from its first one to before the
+/// one after its last.
+pub(super) type Stale = HashMap<i32, Vec<(i64, i64)>>;
+
+/// Decides what to read, given the hour before which hours are trusted, and of which series they are not:
+/// nothing where these are too many to be told.
 pub(super) fn plan(
     query: &RollupQuery,
     series: &[Series],
     closed_hour: i64,
-    stale: &HashMap<i32, Vec<i64>>,
+    stale: Option<&Stale>,
 ) -> Plan {
-    let range = (
+    let hours = stale.and_then(|stale| from_hours(query, series, closed_hour, stale));
+    hours
+        .filter(|plan| plan.samples.len() <= MOST_PIECES)
+        .unwrap_or_else(|| Plan {
+            samples: series.iter().map(|it| piece(it, range(query))).collect(),
+            ..Plan::default()
+        })
+}
+
+fn range(query: &RollupQuery) -> (i64, i64) {
+    (
         query.windows.start.timestamp_micros(),
         query.windows.end.timestamp_micros(),
-    );
+    )
+}
+
+/// Reads kept hours where that can be done, and there are any.
+fn from_hours(
+    query: &RollupQuery,
+    series: &[Series],
+    closed_hour: i64,
+    stale: &Stale,
+) -> Option<Plan> {
+    let range = range(query);
     let (first, last) = whole_hours(query);
     let last = last.min(closed_hour);
     let fixed = query.windows.windows.fixed();
     let is_fine = fixed.is_some_and(|width| width < TimeDelta::hours(1));
     if first >= last || is_fine || query.aggregates.percents().next().is_some() {
-        let samples = series.iter().map(|it| piece(it, range)).collect();
-        return Plan {
-            samples,
-            ..Plan::default()
-        };
+        return None;
     }
     let cut = cut_hours(query.windows.windows.edges(), (first, last));
     let mut samples = Vec::new();
@@ -75,19 +100,20 @@ pub(super) fn plan(
             add(from * HOUR, to * HOUR);
         }
         let stale = stale.get(&it.id).map_or(&[][..], Vec::as_slice);
-        let usable = |hour: &&i64| (first..last).contains(*hour) && !is_cut(&cut, **hour);
-        for (from, to) in runs(stale.iter().filter(usable).copied()) {
-            add(from * HOUR, to * HOUR);
+        for (from, to) in stale {
+            let hours = *(from.max(&first))..*(to.min(&last));
+            for (from, to) in runs(hours.filter(|hour| !is_cut(&cut, *hour))) {
+                add(from * HOUR, to * HOUR);
+            }
         }
         add(last * HOUR, range.1);
     }
-    let any_stale = !stale.is_empty();
-    Plan {
+    Some(Plan {
         hours: Some((first, last)),
         cut,
-        any_stale,
+        any_stale: !stale.is_empty(),
         samples,
-    }
+    })
 }
 
 fn piece(series: &Series, (from, to): (i64, i64)) -> Piece {
@@ -152,6 +178,27 @@ mod tests {
 
     const BEGIN: i64 = 490_000;
 
+    fn series(count: i32) -> Vec<Series> {
+        let of = |id| Series {
+            id,
+            device: uuid::Uuid::nil(),
+            metric: Metric::parse("t").unwrap(),
+        };
+        (0..count).map(of).collect()
+    }
+
+    #[test]
+    fn what_would_be_cut_into_too_many_pieces_is_read_as_a_whole() {
+        let (start, end) = (BEGIN * HOUR, (BEGIN + 240) * HOUR);
+        let query = query("1d", "Asia/Kolkata", start, end);
+        let few = plan(&query, &series(10), BEGIN + 300, Some(&Stale::new()));
+        assert!(few.hours.is_some() && few.samples.len() > 10);
+        let many = plan(&query, &series(5_000), BEGIN + 300, Some(&Stale::new()));
+        assert_eq!((many.hours, many.samples.len()), (None, 5_000));
+        let unknown = plan(&query, &series(10), BEGIN + 300, None);
+        assert_eq!((unknown.hours, unknown.samples.len()), (None, 10));
+    }
+
     proptest! {
         /// Every microsecond of the range is read once, and each kept hour lies in one window.
         #[test]
@@ -167,13 +214,14 @@ mod tests {
             stale.sort_unstable();
             stale.dedup();
             let stale: Vec<i64> = stale.into_iter().map(|hour| BEGIN + hour).collect();
+            let is_stale = |hour: &i64| stale.contains(hour);
             let series = Series { id: 7, device: uuid::Uuid::nil(), metric: query.metrics[0].clone() };
-            let stale = HashMap::from([(7, stale)]);
-            let plan = plan(&query, &[series], BEGIN + closed, &stale);
+            let marks = Stale::from([(7, runs(stale.iter().copied()))]);
+            let plan = plan(&query, &[series], BEGIN + closed, Some(&marks));
 
             let mut read: Vec<(i64, i64)> = plan.samples.iter().map(|it| (it.from, it.to)).collect();
             if let Some((first, last)) = plan.hours {
-                let kept = (first..last).filter(|hour| !is_cut(&plan.cut, *hour) && !stale[&7].contains(hour));
+                let kept = (first..last).filter(|hour| !is_cut(&plan.cut, *hour) && !is_stale(hour));
                 for hour in kept {
                     prop_assert!(hour < BEGIN + closed);
                     let inside = |edge: &Timestamp| {
