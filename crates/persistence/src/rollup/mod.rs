@@ -119,8 +119,8 @@ async fn look_up(
                and hour >= {first} and hour < {last} order by 1, 2"
         ),
     ];
-    let [_, _, owned, series, horizon, marks] = tx.message(statements).await?;
-    if one::<i64>(&owned)? != devices.len() as i64 {
+    let [_, _, count, series, horizon, marks] = tx.message(statements).await?;
+    if usize::try_from(one::<i64>(&count)?) != Ok(devices.len()) {
         return Ok(None);
     }
     let mut stale: HashMap<i32, Vec<i64>> = HashMap::new();
