@@ -1,6 +1,6 @@
 //! The range of a question, and the windows that are laid over it.
 
-use super::{Bucket, Interval, MAX_BUCKETS, Windows, Zone, windows};
+use super::{Bucket, BucketLimit, Interval, MAX_BUCKETS, Windows, Zone, windows};
 use crate::Timestamp;
 use chrono::TimeDelta;
 
@@ -49,15 +49,55 @@ pub enum RollupError {
     #[error("start must be before end")]
     EmptyRange,
     /// The answer would be too long.
-    #[error(
-        "{buckets} buckets are more than the maximum of {MAX_BUCKETS}: take a longer interval, such as {suggestion}, a shorter range, or fewer series"
-    )]
+    #[error("{}", too_many(*buckets, *limit, suggestion.as_deref()))]
     TooManyBuckets {
         /// How many there could be, over all series.
         buckets: i64,
-        /// An interval that fits.
-        suggestion: String,
+        /// How many there may be.
+        limit: i64,
+        /// An interval that fits, if any does.
+        suggestion: Option<String>,
     },
+}
+
+fn too_many(buckets: i64, limit: i64, suggestion: Option<&str>) -> String {
+    let limit = if limit == MAX_BUCKETS {
+        format!("the maximum of {MAX_BUCKETS}")
+    } else {
+        format!("the limit of {limit} (which may be up to {MAX_BUCKETS})")
+    };
+    let longer = suggestion.map_or_else(String::new, |interval| {
+        format!("a longer interval, such as {interval}, ")
+    });
+    format!(
+        "{buckets} buckets are more than {limit}: take {longer}a shorter range, or fewer series"
+    )
+}
+
+/// Counts buckets over all series, from the start of a range.
+struct Counter {
+    start: Timestamp,
+    zone: Zone,
+    series: i64,
+}
+
+impl Counter {
+    fn buckets(&self, interval: Interval, end: Timestamp) -> i64 {
+        windows::count(interval, self.zone, (self.start, end)).saturating_mul(self.series)
+    }
+
+    /// The shortest of the usual intervals with at most so many buckets.
+    fn shortest(&self, most: i64, end: Timestamp) -> Option<Interval> {
+        Interval::usual().find(|it| self.buckets(*it, end) <= most)
+    }
+
+    fn too_many(&self, interval: Interval, limit: i64, end: Timestamp) -> RollupError {
+        RollupError::TooManyBuckets {
+            buckets: self.buckets(interval, end),
+            limit,
+            suggestion: self.shortest(limit, end).map(String::from),
+        }
+    }
 }
 
 impl RollupWindows {
@@ -71,6 +111,7 @@ impl RollupWindows {
         resolution: Resolution,
         zone: Zone,
         series: usize,
+        limit: BucketLimit,
         now: Timestamp,
     ) -> Result<Self, RollupError> {
         let end = range.end.unwrap_or(now);
@@ -78,33 +119,29 @@ impl RollupWindows {
         if start >= end && (range.end.is_some() || start >= now + DEFAULT_RANGE) {
             return Err(RollupError::EmptyRange);
         }
-        let series = i64::try_from(series.max(1)).unwrap_or(i64::MAX);
-        let fits = |interval, most: i64, end| {
-            windows::count(interval, zone, (start, end)).saturating_mul(series) <= most
+        let counter = Counter {
+            start,
+            zone,
+            series: i64::try_from(series.max(1)).unwrap_or(i64::MAX),
         };
-        let shortest = |most, end| Interval::usual().find(|it| fits(*it, most, end));
+        let limit = limit.get();
         let interval = match resolution {
-            Resolution::Every(interval) => Some(interval),
+            Resolution::Every(interval) => interval,
             Resolution::AtMost(points) => {
-                let most = i64::from(points).saturating_mul(series).min(MAX_BUCKETS);
-                shortest(most, end.max(start + TimeDelta::microseconds(1)))
+                let most = i64::from(points).saturating_mul(counter.series).min(limit);
+                let end = end.max(start + TimeDelta::microseconds(1));
+                let shortest = counter.shortest(most, end);
+                shortest.ok_or_else(|| counter.too_many(Interval::longest(), most, end))?
             }
         };
-        let too_many = |interval: Option<Interval>, end| RollupError::TooManyBuckets {
-            buckets: interval.map_or(i64::MAX, |it| {
-                windows::count(it, zone, (start, end)).saturating_mul(series)
-            }),
-            suggestion: shortest(MAX_BUCKETS, end).map_or_else(|| "10y".to_owned(), String::from),
-        };
-        let interval = interval.ok_or_else(|| too_many(None, end))?;
         let (start, end) = whole_windows(range, interval, zone, (start, end));
         if start >= end {
             return Err(RollupError::EmptyRange);
         }
-        let windows = fits(interval, MAX_BUCKETS, end)
+        let windows = (counter.buckets(interval, end) <= limit)
             .then(|| Windows::covering(interval, zone, (start, end)))
             .flatten()
-            .ok_or_else(|| too_many(Some(interval), end))?;
+            .ok_or_else(|| counter.too_many(interval, limit, end))?;
         Ok(Self {
             start,
             end,
@@ -153,113 +190,4 @@ fn whole_windows(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn windows(
-        start: Option<&str>,
-        end: Option<&str>,
-        resolution: Resolution,
-        series: usize,
-    ) -> Result<RollupWindows, RollupError> {
-        let parse = |text: Option<&str>| text.map(|text| text.parse().unwrap());
-        let range = OpenRange {
-            start: parse(start),
-            end: parse(end),
-        };
-        let now = "2026-11-23T12:34:56Z".parse().unwrap();
-        RollupWindows::new(range, resolution, Zone::default(), series, now)
-    }
-
-    fn every(interval: &str) -> Resolution {
-        Resolution::Every(Interval::parse(interval).unwrap())
-    }
-
-    #[test]
-    fn too_many_buckets_are_refused_with_a_way_out() {
-        let start = Some("2026-01-01T00:00:00Z");
-        assert!(windows(start, Some("2026-01-01T03:03:20Z"), every("1s"), 1).is_ok());
-        let error = windows(start, Some("2026-01-01T03:03:21Z"), every("1s"), 1).unwrap_err();
-        let suggestion = "5s".to_owned();
-        assert_eq!(
-            error,
-            RollupError::TooManyBuckets {
-                buckets: 11_001,
-                suggestion
-            }
-        );
-        let error = windows(
-            Some("0001-01-01T00:00:00Z"),
-            Some("9999-01-01T00:00:00Z"),
-            every("1s"),
-            1,
-        );
-        assert!(matches!(error, Err(RollupError::TooManyBuckets { .. })));
-        let error = windows(start, Some("2026-01-02T00:00:00Z"), every("1h"), 1_000);
-        assert!(matches!(
-            error,
-            Err(RollupError::TooManyBuckets {
-                buckets: 24_000,
-                ..
-            })
-        ));
-        assert_eq!(
-            windows(start, start, every("1s"), 1),
-            Err(RollupError::EmptyRange)
-        );
-    }
-
-    #[test]
-    fn open_ends_are_moved_to_the_edges_of_windows() {
-        let range = |start, end, interval| {
-            let windows = windows(start, end, every(interval), 1).unwrap();
-            [windows.start, windows.end].map(|at| at.format("%dT%H:%M:%S").to_string())
-        };
-        assert_eq!(range(None, None, "1h"), ["22T12:00:00", "23T13:00:00"]);
-        assert_eq!(range(None, None, "1d"), ["22T00:00:00", "24T00:00:00"]);
-        assert_eq!(
-            range(Some("2026-11-20T00:00:01Z"), None, "1h"),
-            ["20T00:00:01", "23T13:00:00"]
-        );
-        assert_eq!(
-            range(None, Some("2026-11-20T00:00:01Z"), "1h"),
-            ["19T00:00:01", "20T00:00:01"]
-        );
-        let future = windows(Some("2027-01-01T00:00:00Z"), None, every("1h"), 1);
-        assert_eq!(future, Err(RollupError::EmptyRange));
-    }
-
-    #[test]
-    fn the_interval_is_the_shortest_that_fits() {
-        for (points, expected) in [(1, "1d"), (24, "1h"), (100, "15m"), (11_000, "10s")] {
-            let (start, end) = (Some("2026-01-01T00:00:00Z"), Some("2026-01-02T00:00:00Z"));
-            let windows = windows(start, end, Resolution::AtMost(points), 1).unwrap();
-            assert_eq!(String::from(windows.interval), expected);
-        }
-        let auto = Resolution::AtMost(11_000);
-        let many = windows(None, None, auto, 500).unwrap();
-        assert!(many.windows.iter().count() * 500 <= 11_000);
-    }
-
-    #[test]
-    fn buckets_that_are_open_or_cut_are_partial() {
-        let windows = windows(Some("2026-11-23T10:30:00Z"), None, every("1h"), 1).unwrap();
-        let partial: Vec<_> = windows
-            .windows
-            .iter()
-            .map(|(start, end)| Bucket {
-                start,
-                end,
-                count: 0,
-                values: Vec::new(),
-            })
-            .map(|it| {
-                (
-                    windows.is_partial(&it),
-                    windows.expected(&it, TimeDelta::seconds(10)),
-                )
-            })
-            .collect();
-        assert_eq!(partial, [(true, 180), (false, 360), (true, 210)]);
-    }
-}
+mod tests;
