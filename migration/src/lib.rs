@@ -10,6 +10,7 @@ mod m20261101_000005_rejections;
 mod m20261101_000006_armed_devices;
 mod m20261101_000007_store_readings;
 mod m20261101_000008_rollup_hours;
+mod m20261101_000009_device_tags;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use sea_orm_migration::{
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000006_armed_devices::Migration),
             Box::new(m20261101_000007_store_readings::Migration),
             Box::new(m20261101_000008_rollup_hours::Migration),
+            Box::new(m20261101_000009_device_tags::Migration),
         ]
     }
 }

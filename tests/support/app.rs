@@ -153,7 +153,8 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    fn provisioned(owner: &User, answer: &Answer) -> Self {
+    /// The device that was answered.
+    pub(crate) fn provisioned(owner: &User, answer: &Answer) -> Self {
         let key = answer.text_at("/device_key").to_owned();
         let mut client = owner.client.clone();
         client.forget_credential();

@@ -14,7 +14,10 @@ use crate::{
 use actix_web::{HttpRequest, HttpResponse, delete, get, http::StatusCode, patch, post, web::Data};
 use chrono::{DateTime, Utc};
 use domain::{
-    device::{Device, DeviceChange, DeviceId, DeviceKey, DeviceStatus, Metadata, NewDevice},
+    device::{
+        Device, DeviceChange, DeviceId, DeviceKey, DeviceStatus, Metadata, NewDevice, TagFilters,
+        Tags,
+    },
     duration::Duration,
     page::{Cursor, PageLimit},
     user::{DisplayName, DisplayNameError},
@@ -39,6 +42,7 @@ struct DeviceView {
     #[schema(required = true)]
     last_seen_at: Option<DateTime<Utc>>,
     metadata: Metadata,
+    tags: Tags,
     /// Silence after which it counts as offline.
     #[schema(pattern = "^[0-9]+[smhd]$", example = "10m")]
     offline_after: Duration,
@@ -56,6 +60,7 @@ impl From<Device> for DeviceView {
             enabled: device.enabled,
             last_seen_at: device.last_seen_at,
             metadata: device.metadata,
+            tags: device.tags,
             offline_after: device.offline_after,
             created_at: device.created_at,
             updated_at: device.updated_at,
@@ -84,6 +89,11 @@ struct DeviceQuery {
     /// Only devices whose name contains this text, in upper or lower case.
     #[param(value_type = Option<String>, max_length = 100)]
     search: Option<Search>,
+    /// Only devices with this tag: `site:north`, or `site` for one of any value; repeat it for several,
+    /// all of which they must have.
+    #[serde(default)]
+    #[param(value_type = Vec<String>, required = false, max_items = 32, example = json!(["site:north"]))]
+    tag: TagFilters,
     /// The `next_cursor` of the page before.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<DeviceId>>,
@@ -94,9 +104,15 @@ struct DeviceQuery {
 }
 
 /// A text to look for; an empty one, as an empty search box sends it, is none.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-struct Search(Option<String>);
+pub(crate) struct Search(Option<String>);
+
+impl Search {
+    pub(crate) fn get(self) -> Option<String> {
+        self.0
+    }
+}
 
 impl TryFrom<String> for Search {
     type Error = DisplayNameError;
@@ -159,12 +175,14 @@ async fn device_list(
     let Query(DeviceQuery {
         status,
         search,
+        tag,
         cursor,
         limit,
     }) = query;
     let filter = DeviceFilter {
         status,
-        search: search.and_then(|Search(text)| text),
+        search: search.and_then(Search::get),
+        tags: tag,
     };
     let devices = store::list(&state.db, user.owner, &filter, cursor, limit).await?;
     Ok(page::<_, _, DeviceView>(&request, devices))

@@ -14,7 +14,7 @@ fn names(devices: &[Value]) -> Vec<&str> {
         .collect()
 }
 
-async fn names_at(client: &Client, path: &str) -> Vec<String> {
+pub(super) async fn names_at(client: &Client, path: &str) -> Vec<String> {
     let found = client.get(path).await.expect(200);
     names(found.data()).into_iter().map(str::to_owned).collect()
 }

@@ -1,6 +1,7 @@
 //! `/devices` and `/devices/{id}`.
 
 mod list;
+mod tags;
 
 use reqwest::Method;
 use serde_json::{Value, json};

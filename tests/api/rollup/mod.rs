@@ -1,5 +1,11 @@
-//! `GET /devices/{id}/rollups`.
+//! `GET /devices/{id}/rollups` and `GET /rollups`.
 
+mod calendar;
+mod conditional;
+mod fill;
+mod fleet;
+mod limit;
+mod percentile;
 mod refused;
 mod sums;
 
@@ -20,6 +26,12 @@ async fn with_readings(app: &App) -> (User, Device) {
     ];
     device.ingest_text(&batch(all)).await.expect(200);
     (user, device)
+}
+
+/// The buckets of one series of an answer.
+fn buckets(answer: &Answer, series: usize) -> &Vec<Value> {
+    let buckets = answer.data()[series]["buckets"].as_array();
+    buckets.unwrap_or_else(|| panic!("no buckets: {}", answer.text))
 }
 
 const DAY: &str = "start=2026-01-31T00:00:00Z&end=2026-02-01T00:00:00Z";

@@ -2,9 +2,14 @@
 
 mod key;
 mod metadata;
+mod tags;
 
 pub use key::{DeviceKey, DeviceKeyError, DeviceKeyHash, mask_keys};
 pub use metadata::{Metadata, MetadataError};
+pub use tags::{
+    TagFilter, TagFilterError, TagFilters, TagKey, TagKeyError, TagValue, TagValueError, Tags,
+    TagsChange, TagsError,
+};
 
 use crate::{Timestamp, duration::Duration, id::id, user::DisplayName};
 use metadata::merge;
@@ -46,6 +51,9 @@ pub struct NewDevice {
     /// Free notes.
     #[serde(default)]
     pub metadata: Metadata,
+    /// What it is filtered by.
+    #[serde(default)]
+    pub tags: Tags,
     /// Silence after which the device counts as offline.
     #[serde(default = "default_offline_after")]
     #[schema(default = "10m", pattern = "^[0-9]+[smhd]$", example = "10m")]
@@ -68,6 +76,10 @@ pub struct DeviceChange {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Object>, required = false, example = json!({"site": "south", "old": null}))]
     pub metadata: Option<Value>,
+    /// Tags to set; one that is null is removed; `tags: null` removes all.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Object>, required = false, example = json!({"site": "south", "old": null}))]
+    pub tags: Option<TagsChange>,
     /// Silence after which the device counts as offline.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Duration, required = false, pattern = "^[0-9]+[smhd]$", example = "10m")]
@@ -85,9 +97,20 @@ pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
+/// What a change would make of a device is not valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceChangeError {
+    /// Its notes are too large, too deep, or no object.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// It has too many tags.
+    #[error(transparent)]
+    Tags(#[from] TagsError),
+}
+
 impl DeviceChange {
-    /// The device with this change made to it, or what is wrong with the merged metadata.
-    pub fn apply(self, device: &Device) -> Result<Device, MetadataError> {
+    /// The device with this change made to it, or what is wrong with it then.
+    pub fn apply(self, device: &Device) -> Result<Device, DeviceChangeError> {
         let mut changed = device.clone();
         if let Some(patch) = self.metadata {
             let mut metadata = device.metadata.clone().into_value();
@@ -96,6 +119,9 @@ impl DeviceChange {
                 metadata = Value::Object(Map::new());
             }
             changed.metadata = Metadata::try_from(metadata)?;
+        }
+        if let Some(change) = self.tags {
+            changed.tags = changed.tags.changed(change)?;
         }
         changed.name = self.name.unwrap_or(changed.name);
         changed.offline_after = self.offline_after.unwrap_or(changed.offline_after);
@@ -121,6 +147,8 @@ pub struct Device {
     pub last_seen_at: Option<Timestamp>,
     /// Free notes.
     pub metadata: Metadata,
+    /// What it is filtered by.
+    pub tags: Tags,
     /// Silence after which it counts as offline.
     pub offline_after: Duration,
     /// When it was provisioned.
@@ -139,5 +167,6 @@ mod tests {
         assert!(serde_json::from_value::<DeviceChange>(json!({"name": null})).is_err());
         assert!(serde_json::from_value::<DeviceChange>(json!({"surprise": 1})).is_err());
         assert!(serde_json::from_value::<DeviceChange>(json!({"metadata": null})).is_ok());
+        assert!(serde_json::from_value::<DeviceChange>(json!({"tags": null})).is_ok());
     }
 }

@@ -139,6 +139,12 @@ impl Interval {
         USUAL.into_iter().map(|(count, unit)| Self { count, unit })
     }
 
+    /// The longest of them.
+    pub(super) fn longest() -> Self {
+        let (count, unit) = (10, Unit::Year);
+        Self { count, unit }
+    }
+
     pub(super) fn width(self) -> Width {
         let count = i64::from(self.count);
         match self.unit {

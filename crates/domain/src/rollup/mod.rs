@@ -3,6 +3,7 @@
 mod aggregate;
 mod fill;
 mod interval;
+mod limit;
 mod range;
 mod windows;
 mod zone;
@@ -10,15 +11,13 @@ mod zone;
 pub use aggregate::{Aggregate, Aggregates, AggregatesError};
 pub use fill::{Fill, FillError};
 pub use interval::{Interval, IntervalError, Unit};
+pub use limit::{BucketLimit, BucketLimitError, MAX_BUCKETS};
 pub use range::{OpenRange, Resolution, RollupError, RollupWindows};
 pub use windows::Windows;
 pub use zone::{Zone, ZoneError};
 
 use crate::{Timestamp, decimal::WideDecimal, device::DeviceId, reading::Metric};
 use chrono::TimeDelta;
-
-/// Most buckets that one answer may have, over all of its series.
-pub const MAX_BUCKETS: i64 = 11_000;
 
 /// A question for rollups.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::{FieldError, Problem, ProblemKind};
 use crate::rate_limit::RateLimited;
 use domain::{
-    alert::AlreadyResolved, device::MetadataError, reading::ReadingError, rollup::RollupError,
+    alert::AlreadyResolved, device::DeviceChangeError, reading::ReadingError, rollup::RollupError,
 };
 use persistence::{Constraint, StoreError, ingest::IngestError};
 
@@ -57,11 +57,15 @@ impl From<ReadingError> for Problem {
     }
 }
 
-impl From<MetadataError> for Problem {
-    fn from(error: MetadataError) -> Self {
+impl From<DeviceChangeError> for Problem {
+    fn from(error: DeviceChangeError) -> Self {
+        let pointer = match &error {
+            DeviceChangeError::Metadata(_) => "/metadata",
+            DeviceChangeError::Tags(_) => "/tags",
+        };
         let detail = error.to_string();
         Self::invalid(FieldError::at_pointer(
-            "/metadata".to_owned(),
+            pointer.to_owned(),
             "invalid_value",
             detail,
         ))

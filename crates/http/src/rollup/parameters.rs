@@ -1,17 +1,18 @@
 //! What to sum up, and how.
 
 use crate::{
+    device::Search,
     problem::{FieldError, Problem},
     reading::require_metrics,
 };
 use domain::{
     Timestamp,
-    device::DeviceId,
+    device::{DeviceId, TagFilters},
     instant::Instant,
     page::PageLimit,
     reading::Metric,
     rollup::{
-        Aggregates, Fill, Interval, IntervalError, OpenRange, Resolution, RollupQuery,
+        Aggregates, BucketLimit, Fill, Interval, IntervalError, OpenRange, Resolution, RollupQuery,
         RollupWindows, Zone,
     },
 };
@@ -92,6 +93,11 @@ macro_rules! rollup_parameters {
             #[serde(default)]
             #[param(value_type = Option<String>, example = "Europe/Berlin")]
             timezone: Zone,
+            /// Most buckets of the answer, over all of its series and whether they have readings or not, 1 to
+            /// 11,000. A question that comes to more is refused with an interval that fits.
+            #[serde(default)]
+            #[param(value_type = Option<u32>, minimum = 1, maximum = 11000, default = 11000)]
+            limit: BucketLimit,
         }
 
         impl $name {
@@ -105,9 +111,11 @@ macro_rules! rollup_parameters {
                 let resolution = resolution(self.interval, self.max_points)?;
                 let devices = if combine { 1 } else { devices };
                 let series = metrics.len().saturating_mul(devices);
+                let zone = self.timezone;
+                let windows = RollupWindows::new(range, resolution, zone, series, self.limit, now)?;
                 Ok(RollupQuery {
                     metrics,
-                    windows: RollupWindows::new(range, resolution, self.timezone, series, now)?,
+                    windows,
                     aggregates: self.agg,
                     fill: self.fill,
                     completeness: self.completeness,
@@ -130,7 +138,13 @@ rollup_parameters! {
         #[serde(default)]
         device_id: Vec<DeviceId>,
         /// Instead of `device_id`: all devices whose name contains this text, in upper or lower case.
-        search: Option<String>,
+        #[param(value_type = Option<String>, max_length = 100)]
+        search: Option<Search>,
+        /// Instead of `device_id`, also together with `search`: all devices with this tag, `site:north`, or
+        /// `site` for one of any value; repeat it for several, all of which they must have.
+        #[serde(default)]
+        #[param(value_type = Vec<String>, required = false, max_items = 32, example = json!(["site:north"]))]
+        tag: TagFilters,
         /// Sums up all devices together.
         #[serde(default)]
         combine: bool,
@@ -153,50 +167,54 @@ impl FleetParameters {
     pub(super) async fn devices(&self, db: &Db, owner: OwnerId) -> Result<Vec<DeviceId>, Problem> {
         let too_many = |parameter| {
             let detail = format!("comes to more than {MAX_DEVICES} devices");
-            Problem::invalid(FieldError::at_parameter(
-                parameter,
-                "too_many_devices",
-                detail,
-            ))
+            invalid(parameter, "too_many_devices", &detail)
         };
-        match (&self.device_id[..], &self.search) {
-            ([], None) => Err(Problem::invalid(FieldError::at_parameter(
-                "device_id",
-                "missing_parameter",
-                "is missing; search would do as well".to_owned(),
-            ))),
-            ([], Some(search)) => {
+        match (&self.device_id[..], self.filtered_by()) {
+            ([], None) => {
+                let detail = "is missing; tag or search would do as well";
+                Err(invalid("device_id", "missing_parameter", detail))
+            }
+            ([], Some(parameter)) => {
                 let filter = DeviceFilter {
-                    search: Some(search.clone()),
-                    ..DeviceFilter::default()
+                    status: None,
+                    search: self.search.clone().and_then(Search::get),
+                    tags: self.tag.clone(),
                 };
                 let limit = PageLimit::MOST;
                 let found = device::list(db, owner, &filter, None, limit).await?;
                 if found.next.is_some() {
-                    return Err(too_many("search"));
+                    return Err(too_many(parameter));
                 }
                 Ok(found.items.iter().map(|device| device.id).collect())
             }
-            (_, Some(_)) => Err(Problem::invalid(FieldError::at_parameter(
-                "search",
-                "invalid_value",
-                "goes without device_id".to_owned(),
-            ))),
+            (_, Some(parameter)) => {
+                let detail = "goes without device_id";
+                Err(invalid(parameter, "invalid_value", detail))
+            }
             (devices, None) if devices.len() > MAX_DEVICES as usize => Err(too_many("device_id")),
             (devices, None) => Ok(devices.to_vec()),
         }
     }
+
+    /// The parameter by which devices are to be found, if any is.
+    fn filtered_by(&self) -> Option<&'static str> {
+        if !self.tag.is_empty() {
+            return Some("tag");
+        }
+        self.search.is_some().then_some("search")
+    }
+}
+
+fn invalid(parameter: &str, code: &str, detail: &str) -> Problem {
+    Problem::invalid(FieldError::at_parameter(parameter, code, detail.to_owned()))
 }
 
 fn resolution(interval: IntervalParameter, points: Option<u32>) -> Result<Resolution, Problem> {
-    let invalid = |detail: &str| {
-        let error = FieldError::at_parameter("max_points", "invalid_value", detail.to_owned());
-        Err(Problem::invalid(error))
-    };
+    let refused = |detail: &str| Err(invalid("max_points", "invalid_value", detail));
     match (interval, points) {
         (IntervalParameter::Every(interval), None) => Ok(Resolution::Every(interval)),
-        (IntervalParameter::Every(_), Some(_)) => invalid("goes only with interval=auto"),
-        (IntervalParameter::Auto, Some(0 | 11_001..)) => invalid("must be from 1 to 11000"),
+        (IntervalParameter::Every(_), Some(_)) => refused("goes only with interval=auto"),
+        (IntervalParameter::Auto, Some(0 | 11_001..)) => refused("must be from 1 to 11000"),
         (IntervalParameter::Auto, points) => {
             Ok(Resolution::AtMost(points.unwrap_or(DEFAULT_POINTS)))
         }

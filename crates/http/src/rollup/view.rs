@@ -49,7 +49,11 @@ struct SeriesView<'a> {
 /// A window of time with what was measured in it, as it is documented.
 #[derive(utoipa::ToSchema)]
 #[schema(as = Bucket)]
-#[expect(dead_code, reason = "describes the answer in the document")]
+#[expect(
+    dead_code,
+    clippy::zero_sized_map_values,
+    reason = "describes the answer in the document"
+)]
 struct BucketView {
     /// First instant inside.
     start: DateTime<Utc>,

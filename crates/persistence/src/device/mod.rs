@@ -9,7 +9,8 @@ use domain::{
     Timestamp,
     alert::ResolvedReason,
     device::{
-        Device, DeviceChange, DeviceId, DeviceKey, DeviceStatus, Metadata, MetadataError, NewDevice,
+        Device, DeviceChange, DeviceChangeError, DeviceId, DeviceKey, DeviceStatus, Metadata,
+        NewDevice, TagFilter, TagFilters, Tags,
     },
     duration::Duration,
     page::{Cursor, Page, PageLimit},
@@ -18,7 +19,8 @@ use domain::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    Select,
     sea_query::{Expr, LockType, extension::postgres::PgExpr},
 };
 use uuid::Uuid;
@@ -42,6 +44,8 @@ pub(crate) mod row {
         pub offline_after: i32,
         #[sea_orm(column_type = "JsonBinary")]
         pub metadata: Json,
+        #[sea_orm(column_type = "JsonBinary")]
+        pub tags: Json,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
         pub deleted_at: Option<DateTimeUtc>,
@@ -71,6 +75,8 @@ impl TryFrom<row::Model> for Device {
             last_seen_at: row.last_seen_at,
             metadata: Metadata::from_stored(row.metadata)
                 .map_err(|error| StoreError::corrupt("devices.metadata", error))?,
+            tags: Tags::from_stored(row.tags)
+                .map_err(|error| StoreError::corrupt("devices.tags", error))?,
             offline_after,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -138,6 +144,7 @@ pub async fn insert(
             last_seen_at: Set(None),
             offline_after: Set(offline_after_seconds(new.offline_after)),
             metadata: Set(new.metadata.clone().into_value()),
+            tags: Set(new.tags.clone().into_value()),
             created_at: Set(now),
             updated_at: Set(now),
             deleted_at: Set(None),
@@ -166,6 +173,17 @@ pub struct DeviceFilter {
     pub status: Option<DeviceStatus>,
     /// Only devices whose name contains this text, in upper or lower case.
     pub search: Option<String>,
+    /// Only devices that have all of these tags.
+    pub tags: TagFilters,
+}
+
+/// Whether a device has what a filter asks for.
+fn has(filter: &TagFilter) -> Expr {
+    let tags = Expr::col(row::Column::Tags);
+    match filter {
+        TagFilter::Has(key) => tags.get_json_field(key.as_str()).is_not_null(),
+        TagFilter::With(some) => tags.contains(some.clone().into_value()),
+    }
 }
 
 /// Devices in the order of provisioning.
@@ -189,6 +207,10 @@ pub async fn list(
             .replace('_', "\\_");
         query = query.filter(Expr::col(row::Column::Name).ilike(format!("%{escaped}%")));
     }
+    query = filter
+        .tags
+        .iter()
+        .fold(query, |query, tag| query.filter(has(tag)));
     if let Some(Cursor(id)) = after {
         query = query.filter(row::Column::Id.gt(id.0));
     }
@@ -203,14 +225,14 @@ pub async fn list(
     .await
 }
 
-/// Changes a device's settings, or says what is wrong with the metadata that would result.
+/// Changes a device's settings, or says what is wrong with what would result.
 pub async fn update(
     db: &Db,
     owner: OwnerId,
     id: DeviceId,
     change: &DeviceChange,
     now: Timestamp,
-) -> Result<Option<Result<Device, MetadataError>>, StoreError> {
+) -> Result<Option<Result<Device, DeviceChangeError>>, StoreError> {
     db.transaction("device.update", async |tx| {
         let Some(row) = lock(tx, owner, id).await? else {
             return Ok(None);
@@ -228,6 +250,7 @@ pub async fn update(
         row.enabled = Set(after.enabled);
         row.offline_after = Set(offline_after_seconds(after.offline_after));
         row.metadata = Set(after.metadata.into_value());
+        row.tags = Set(after.tags.into_value());
         row.updated_at = Set(now);
         Device::try_from(row.update(tx).await?).map(|device| Some(Ok(device)))
     })

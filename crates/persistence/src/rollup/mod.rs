@@ -133,8 +133,8 @@ async fn look_up(
              group by series_id, run order by 1, 2 limit {MOST_MARKS} + 1"
         ),
     ];
-    let [_, _, owned, series, horizon, marks] = tx.message(statements).await?;
-    if one::<i64>(&owned)? != devices.len() as i64 {
+    let [_, _, count, series, horizon, marks] = tx.message(statements).await?;
+    if usize::try_from(one::<i64>(&count)?) != Ok(devices.len()) {
         return Ok(None);
     }
     let mut stale = Stale::new();

@@ -154,7 +154,9 @@ mod tests {
     use super::*;
     use domain::{
         reading::Metric,
-        rollup::{Aggregates, Fill, Interval, OpenRange, Resolution, RollupWindows, Zone},
+        rollup::{
+            Aggregates, BucketLimit, Fill, Interval, OpenRange, Resolution, RollupWindows, Zone,
+        },
     };
     use proptest::prelude::*;
 
@@ -166,9 +168,10 @@ mod tests {
         };
         let resolution = Resolution::Every(Interval::parse(interval).unwrap());
         let zone = Zone::parse(zone).unwrap();
+        let limit = BucketLimit::default();
         RollupQuery {
             metrics: vec![Metric::parse("t").unwrap()],
-            windows: RollupWindows::new(range, resolution, zone, 1, at(end)).unwrap(),
+            windows: RollupWindows::new(range, resolution, zone, 1, limit, at(end)).unwrap(),
             aggregates: Aggregates::default(),
             fill: Fill::None,
             completeness: false,

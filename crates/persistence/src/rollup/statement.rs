@@ -141,17 +141,15 @@ fn edges(windows: &Windows) -> String {
 
 /// The begin of the window that an instant lies in.
 fn bucket(windows: &Windows, at: &str) -> String {
-    match (windows.fixed(), windows.edges().first()) {
-        (Some(width), Some(first)) => format!(
+    if let (Some(width), Some(first)) = (windows.fixed(), windows.edges().first()) {
+        return format!(
             "date_bin(interval '{} seconds', {at}, '{}')",
             width.num_seconds(),
             first.to_rfc3339()
-        ),
-        (None, _) | (_, None) => {
-            let edges = "(select edges from windows)";
-            format!("({edges})[width_bucket({at}, {edges})]")
-        }
+        );
     }
+    let edges = "(select edges from windows)";
+    format!("({edges})[width_bucket({at}, {edges})]")
 }
 
 fn from_hours(

@@ -90,7 +90,7 @@ async fn one_device(db: &Db, owner: OwnerId, task: usize, round: usize) -> Devic
 
     let filter = device::DeviceFilter {
         search: Some(name),
-        status: None,
+        ..device::DeviceFilter::default()
     };
     let devices = device::list(db, owner, &filter, None, limit())
         .await

@@ -113,7 +113,7 @@ fn check(interval: Interval, zone: Zone, range: (Timestamp, Timestamp)) {
     assert!(*before < range.1 && range.1 <= *last, "{}", what());
     let counted = count(interval, zone, range);
     assert!(
-        (counted - windows.iter().count() as i64).abs() <= 2,
+        counted.abs_diff(i64::try_from(windows.iter().count()).unwrap()) <= 2,
         "{}",
         what()
     );
