@@ -1,25 +1,31 @@
 //! As much of HTTP answers as the load generator needs to know that it was understood.
 
-/// How many bytes of an answer are kept; one is some four hundred long.
-const LONGEST: usize = 16 * 1024;
+/// Room for an answer, and for what is read at once of one that is longer; most are some four hundred bytes.
+const ROOM: usize = 16 * 1024;
+
+/// The status of an answer that has no body.
+const NOT_MODIFIED: &[u8] = b"304";
 
 /// An answer that is being read.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
     filled: usize,
 }
 
 impl Answer {
     pub(crate) fn new() -> Self {
         Self {
-            bytes: vec![0; LONGEST].into_boxed_slice(),
+            bytes: vec![0; ROOM],
             filled: 0,
         }
     }
 
     /// Where the next bytes go.
     pub(crate) fn room(&mut self) -> &mut [u8] {
+        if self.bytes.len() < self.filled + ROOM / 2 {
+            self.bytes.resize(2 * self.bytes.len(), 0);
+        }
         &mut self.bytes[self.filled..]
     }
 
@@ -32,10 +38,13 @@ impl Answer {
         self.filled += count;
         let text = &self.bytes[..self.filled];
         let Some(head) = find(text, b"\r\n\r\n") else {
-            assert!(self.filled < LONGEST, "{}", self.text());
+            assert!(self.filled < ROOM, "{}", self.text());
             return false;
         };
         let head = head + 4;
+        if text.get(9..12) == Some(NOT_MODIFIED) {
+            return true;
+        }
         let Some(length) = find(&text[..head], b"content-length: ") else {
             panic!("an answer of unknown length: {}", self.text());
         };
@@ -47,7 +56,7 @@ impl Answer {
     pub(crate) fn created(&self, sent: usize) -> usize {
         let text = &self.bytes[..self.filled];
         let created = match (sent, text.get(9..12)) {
-            (0, Some(b"200")) => 0,
+            (0, Some(b"200" | NOT_MODIFIED)) => 0,
             (1, Some(b"201")) => 1,
             (2.., Some(b"200")) => {
                 find(text, b"\"accepted\":").map_or(0, |at| number(&text[at + 11..]))

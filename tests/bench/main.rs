@@ -10,11 +10,14 @@
 
 mod answer;
 mod baseline;
+mod connection;
 mod copy;
+mod dashboard;
 mod lean;
 mod load;
 mod meter;
 mod options;
+mod pace;
 mod plain;
 mod reading;
 mod request;
@@ -43,28 +46,71 @@ async fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         None if options.list => {
-            scenario::names().for_each(|name| println!("{name}"));
+            names().for_each(|name| println!("{name}"));
             return ExitCode::SUCCESS;
         }
-        None if !scenario::names().any(|name| options.wants(name)) => {
+        None if !names().any(|name| options.wants(name)) => {
             eprintln!("no scenario is called that; --list names them");
             return ExitCode::FAILURE;
         }
         None => {}
     }
-    let rig = tokio::select! {
-        rig = Rig::start(options.devices()) => rig,
-        _ = tokio::signal::ctrl_c() => return ExitCode::FAILURE,
-    };
-    let all_there = tokio::select! {
-        all_there = run(&rig, &options) => all_there,
-        _ = tokio::signal::ctrl_c() => false,
-    };
-    rig.stop().await;
-    if all_there {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    for part in [Part::Ingest, Part::Dashboards] {
+        if part.is_wanted(&options) && !part.measure(&options).await {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// The names of all scenarios.
+fn names() -> impl Iterator<Item = &'static str> {
+    scenario::names().chain(dashboard::names())
+}
+
+/// What is measured in a database of its own.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Ingest,
+    Dashboards,
+}
+
+impl Part {
+    fn is_wanted(self, options: &Options) -> bool {
+        match self {
+            Self::Ingest => scenario::names().any(|name| options.wants(name)),
+            Self::Dashboards => {
+                options.stored.is_none() && dashboard::names().any(|name| options.wants(name))
+            }
+        }
+    }
+
+    /// Runs it, and answers whether all that was acknowledged is stored.
+    async fn measure(self, options: &Options) -> bool {
+        let devices = match self {
+            Self::Ingest => options.devices(),
+            Self::Dashboards => dashboard::DEVICES,
+        };
+        let mut rig = tokio::select! {
+            rig = Rig::start(devices) => rig,
+            _ = tokio::signal::ctrl_c() => return false,
+        };
+        let run = async {
+            match self {
+                Self::Ingest => run(&rig, options).await,
+                Self::Dashboards => {
+                    let acknowledged = dashboard::run(&mut rig, options).await;
+                    println!();
+                    is_stored(&rig, "select count(*) from samples", acknowledged).await
+                }
+            }
+        };
+        let all_there = tokio::select! {
+            all_there = run => all_there,
+            _ = tokio::signal::ctrl_c() => false,
+        };
+        rig.stop().await;
+        all_there
     }
 }
 

@@ -1,7 +1,7 @@
 //! The readings that are posted and copied: the same values and times for everyone.
 
 /// Seconds from 1970 to 2020-01-01T00:00:00Z, where every device begins.
-const EPOCH: u64 = 1_577_836_800;
+pub(crate) const EPOCH: u64 = 1_577_836_800;
 
 /// A reading of a device, by its number: one a second, with three digits after the point.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! The bytes of a request, made once; only digits are written anew for each time it is sent.
 
-use crate::reading::Reading;
+use crate::reading::{EPOCH, Reading};
 
 const BLANK: &[u8] =
     br#"{"metric":"temperature","value":000.000,"recorded_at":"0000-00-00T00:00:00.000Z"}"#;
@@ -31,6 +31,14 @@ impl Request {
     pub(crate) fn health() -> Self {
         let head = "GET /health/live HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
         Self::new(head.as_bytes().to_vec(), Vec::new())
+    }
+
+    /// Asks for a path of the API as the user of this token, with further lines of the head.
+    pub(crate) fn get(path: &str, token: &str, more: &str) -> Self {
+        let head = format!(
+            "GET /api/v1/{path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n{more}\r\n"
+        );
+        Self::new(head.into_bytes(), Vec::new())
     }
 
     /// Posts so many readings as the device of this key: one as an object, more as a list.
@@ -71,6 +79,11 @@ impl Request {
     /// Goes on where another request of the same device has come to.
     pub(crate) fn follow(&mut self, other: &Self) {
         self.next = other.next;
+    }
+
+    /// Lets its next reading be of this time, in seconds since 1970.
+    pub(crate) fn begin_at(&mut self, seconds: u64) {
+        self.next = seconds - EPOCH;
     }
 
     /// How many readings it carries.

@@ -16,8 +16,9 @@ pub(crate) struct Rig {
     pooler: PgBouncer,
     server: Child,
     pub(crate) address: SocketAddr,
-    /// Keys of devices to post as.
+    /// Keys of devices to post as, and their ids.
     pub(crate) keys: Vec<String>,
+    pub(crate) ids: Vec<String>,
     /// A connection without a pooler between.
     pub(crate) direct: tokio_postgres::Client,
     http: reqwest::Client,
@@ -38,7 +39,7 @@ impl Rig {
         migration::up(&postgres.url()).await.unwrap();
         let pooler = PgBouncerSettings::new(folder.path().join("pgbouncer"), POOL);
         let pooler = PgBouncer::start(&postgres, pooler).await.unwrap();
-        let (server, address) = serve(&pooler.url_for("readout")).await;
+        let (server, address) = serve(&pooler.url_for("readout"), &[]).await;
         let (direct, connection) = tokio_postgres::connect(&postgres.url(), tokio_postgres::NoTls)
             .await
             .unwrap();
@@ -49,6 +50,7 @@ impl Rig {
             server,
             address,
             keys: Vec::new(),
+            ids: Vec::new(),
             direct,
             http: reqwest::Client::new(),
             _folder: folder,
@@ -57,17 +59,57 @@ impl Rig {
         rig
     }
 
+    /// Starts the server anew with further settings.
+    pub(crate) async fn restart(&mut self, settings: &[(&str, &str)]) {
+        self.server.kill().await.unwrap();
+        (self.server, self.address) = serve(&self.pooler.url_for("readout"), settings).await;
+    }
+
     /// Signs up and provisions devices through the API.
     async fn provision(&mut self, devices: usize) {
-        let body =
-            serde_json::json!({"email": "bench@example.com", "password": "correct horse battery"});
-        let signed = self.post("auth/sign-up", "", &body).await;
-        let token = text(&signed, "access_token");
+        let token = self.token("sign-up").await;
         for number in 0..devices {
             let body = serde_json::json!({"name": format!("device {number}")});
-            let device = self.post("devices", token, &body).await;
+            let device = self.post("devices", &token, &body).await;
             self.keys.push(text(&device, "device_key").to_owned());
+            self.ids.push(text(&device, "id").to_owned());
         }
+    }
+
+    /// An access token that lives for 15 minutes.
+    pub(crate) async fn sign_in(&self) -> String {
+        self.token("sign-in").await
+    }
+
+    async fn token(&self, way: &str) -> String {
+        let body =
+            serde_json::json!({"email": "bench@example.com", "password": "correct horse battery"});
+        let signed = self.post(&format!("auth/{way}"), "", &body).await;
+        text(&signed, "access_token").to_owned()
+    }
+
+    /// Asks for a path of the API.
+    pub(crate) async fn get(&self, path: &str, token: &str) -> reqwest::Response {
+        self.request(path, token).send().await.unwrap()
+    }
+
+    /// The question for a path of the API, still to be asked.
+    pub(crate) fn request(&self, path: &str, token: &str) -> reqwest::RequestBuilder {
+        let url = format!("http://{}/api/v1/{path}", self.address);
+        self.http.get(url).bearer_auth(token)
+    }
+
+    /// Posts JSON with times in seconds as one of the devices.
+    pub(crate) async fn post_readings(&self, device: usize, body: String) -> serde_json::Value {
+        let url = format!("http://{}/api/v1/readings?precision=s", self.address);
+        let request = self
+            .http
+            .post(url)
+            .header("x-device-key", &self.keys[device]);
+        let request = request
+            .header("content-type", "application/json")
+            .body(body);
+        request.send().await.unwrap().json().await.unwrap()
     }
 
     async fn post(&self, path: &str, token: &str, body: &serde_json::Value) -> serde_json::Value {
@@ -118,7 +160,7 @@ fn text<'a>(answer: &'a serde_json::Value, name: &str) -> &'a str {
 }
 
 /// Starts the program on a free port.
-async fn serve(database: &str) -> (Child, SocketAddr) {
+async fn serve(database: &str, settings: &[(&str, &str)]) -> (Child, SocketAddr) {
     let secret = "a secret of more than thirty-two bytes, for measuring";
     let mut server = Command::new(program())
         .arg("serve")
@@ -127,6 +169,7 @@ async fn serve(database: &str) -> (Child, SocketAddr) {
         .env("LISTEN_ADDR", "127.0.0.1:0")
         .env("RATE_LIMITS", "off")
         .env("RUST_LOG", "warn")
+        .envs(settings.iter().copied())
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true)
         .spawn()

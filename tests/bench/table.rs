@@ -142,7 +142,7 @@ impl Table {
 }
 
 /// The middle one of the rounds; of an even number the mean of the two in the middle.
-pub(crate) fn median(rounds: &[Sample], figure: impl Fn(&Sample) -> f64) -> f64 {
+pub(crate) fn median<T>(rounds: &[T], figure: impl Fn(&T) -> f64) -> f64 {
     let mut sorted: Vec<_> = rounds.iter().map(figure).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     match sorted.len() {
