@@ -67,6 +67,18 @@ impl Answer {
         created
     }
 
+    /// Whether it says that there is too much to do, and when to come again.
+    pub(crate) fn is_refused(&self) -> bool {
+        let text = &self.bytes[..self.filled];
+        let is_refused = text.get(9..12) == Some(b"503");
+        assert!(
+            !is_refused || find(text, b"retry-after: ").is_some(),
+            "{}",
+            self.text()
+        );
+        is_refused
+    }
+
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes[..self.filled]).into_owned()
     }

@@ -5,7 +5,7 @@ use crate::request::Request;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -44,37 +44,59 @@ impl<'a> Connection<'a> {
     }
 
     pub(crate) fn begin(&mut self) {
+        self.try_begin().unwrap();
+    }
+
+    /// The same where the server may have hung up.
+    pub(crate) fn try_begin(&mut self) -> io::Result<()> {
         self.request.prepare();
         self.sent = 0;
         self.answer.clear();
         self.began = Instant::now();
-        self.send();
+        self.send()
     }
 
-    fn send(&mut self) {
+    fn send(&mut self) -> io::Result<()> {
         while let Some(rest @ [_, ..]) = self.request.bytes().get(self.sent..) {
             match self.stream.write(rest) {
                 Ok(count) => self.sent += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) => panic!("the server is gone: {error}"),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 
     /// Sends and reads what can be, and answers whether the answer is complete.
     pub(crate) fn go_on(&mut self, event: &Event) -> bool {
-        self.send();
+        self.try_go_on(event).unwrap()
+    }
+
+    /// The same where the server may hang up.
+    pub(crate) fn try_go_on(&mut self, event: &Event) -> io::Result<bool> {
+        // One that refuses a body answers before it has all of it, so what it says comes first.
+        let sent = self.send();
         while event.is_readable() {
             match self.stream.read(self.answer.room()) {
-                Ok(0) => panic!("the server hung up"),
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 // Nothing comes after a complete answer until the next request.
-                Ok(count) if self.answer.add(count) => return true,
+                Ok(count) if self.answer.add(count) => return Ok(true),
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                Err(error) => panic!("the server is gone: {error}"),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
             }
         }
-        false
+        sent.map(|()| false)
+    }
+
+    /// Whether the answer says that there is too much to do.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.answer.is_refused()
+    }
+
+    /// Connects anew, with the same request.
+    pub(crate) fn reopen(self, address: SocketAddr, poll: &Poll, token: Token) -> Self {
+        Self::open(address, self.request, poll, token)
     }
 
     /// How many readings the answer acknowledges as created.

@@ -17,6 +17,7 @@ mod lean;
 mod load;
 mod meter;
 mod options;
+mod overload;
 mod pace;
 mod plain;
 mod reading;
@@ -65,7 +66,9 @@ async fn main() -> ExitCode {
 
 /// The names of all scenarios.
 fn names() -> impl Iterator<Item = &'static str> {
-    scenario::names().chain(dashboard::names())
+    scenario::names()
+        .chain([overload::NAME])
+        .chain(dashboard::names())
 }
 
 /// What is measured in a database of its own.
@@ -78,7 +81,10 @@ enum Part {
 impl Part {
     fn is_wanted(self, options: &Options) -> bool {
         match self {
-            Self::Ingest => scenario::names().any(|name| options.wants(name)),
+            Self::Ingest => {
+                let mut names = scenario::names().chain([overload::NAME]);
+                names.any(|name| options.wants(name))
+            }
             Self::Dashboards => {
                 options.stored.is_none() && dashboard::names().any(|name| options.wants(name))
             }
@@ -148,6 +154,9 @@ async fn compare(rig: &Rig, options: &Options) -> bool {
     for it in &mut scenarios {
         it.round(rig, &baselines, WARM_UP).await;
     }
+    if scenarios.is_empty() {
+        return all_stored(rig, &scenarios, overload(rig, options)).await;
+    }
     let mut table = Table::default();
     for number in 1..=options.rounds {
         eprintln!("round {number} of {}", options.rounds);
@@ -167,18 +176,31 @@ async fn compare(rig: &Rig, options: &Options) -> bool {
     table.print_costs(&scenarios);
     println!();
     print_disk(rig, "copied").await;
-    all_stored(rig, &scenarios).await
+    let more = overload(rig, options);
+    all_stored(rig, &scenarios, more).await
 }
 
-/// Counts the rows of every table that was written to.
-async fn all_stored(rig: &Rig, scenarios: &[Scenario]) -> bool {
+/// Sends more than can be taken, if that is wanted, and answers how many readings were acknowledged.
+fn overload(rig: &Rig, options: &Options) -> u64 {
+    if options.wants(overload::NAME) {
+        overload::run(rig, options, &rig.keys[scenario::DEVICES..])
+    } else {
+        0
+    }
+}
+
+/// Counts the rows of every table that was written to, with readings beside those of the scenarios.
+async fn all_stored(rig: &Rig, scenarios: &[Scenario], more: u64) -> bool {
     let mut counts: Vec<_> = scenarios.iter().filter_map(Scenario::counted_by).collect();
+    counts.push(scenario::SAMPLES);
     counts.sort_unstable();
     counts.dedup();
     let mut all_there = true;
     for sql in counts {
         let same = scenarios.iter().filter(|it| it.counted_by() == Some(sql));
-        let acknowledged = same.map(|it| it.acknowledged).sum();
+        let acknowledged: u64 = same.map(|it| it.acknowledged).sum();
+        let more = if sql == scenario::SAMPLES { more } else { 0 };
+        let acknowledged = acknowledged + more;
         all_there &= is_stored(rig, sql, acknowledged).await;
     }
     all_there

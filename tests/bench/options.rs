@@ -1,6 +1,6 @@
 //! The command line of the benchmark.
 
-use crate::{scenario, stored};
+use crate::{overload, scenario, stored};
 use clap::{Parser, Subcommand};
 
 /// Measures Readout against other ways of doing the same, in one run, and counts the rows afterwards
@@ -55,7 +55,7 @@ impl Options {
     pub(crate) fn devices(&self) -> usize {
         match self.stored {
             Some(_) => stored::DEVICES,
-            None => scenario::DEVICES,
+            None => scenario::DEVICES + overload::DEVICES,
         }
     }
 

@@ -100,6 +100,9 @@ const COPIED_PER_SECOND: u64 = 300_000;
 /// Devices that all scenarios need together.
 pub(crate) const DEVICES: usize = 64 + 256 + 16 + 8 + 4;
 
+/// Counts what Readout has stored.
+pub(crate) const SAMPLES: &str = "select count(*) from samples";
+
 /// A scenario that was chosen.
 #[derive(Debug)]
 pub(crate) struct Scenario {
@@ -203,7 +206,7 @@ impl Scenario {
     pub(crate) fn counted_by(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Health => None,
-            Kind::Readings(_) => Some("select count(*) from samples"),
+            Kind::Readings(_) => Some(SAMPLES),
             Kind::Plain | Kind::Lean => Some("select count(*) from sensor_readings_plain"),
             Kind::Copy(_) => Some("select count(*) from copied"),
         }
