@@ -39,6 +39,7 @@ async fn serve(
             max_bytes: settings.ingest_queue_bytes,
         },
     );
+    let beside = settings.rollup_hours().then(|| ingest.count());
     let auth = AuthSettings {
         secret: database.auth_secret.clone(),
         hashing_threads: settings.password_threads.into(),
@@ -66,13 +67,7 @@ async fn serve(
         )
     })?;
     let writer = spawn_local(writer);
-    let workers = Workers::start(
-        &db,
-        metrics,
-        &rejections,
-        rate_limits,
-        settings.rollup_hours(),
-    );
+    let workers = Workers::start(&db, metrics, &rejections, rate_limits, beside);
     announce(&bound, database);
     let outcome = until_stopped(bound, state, writer, workers, signals).await;
     // Nobody notes anything any more: requests are answered, and the writer has ended.

@@ -2,7 +2,9 @@
 
 use http::{Clock, RateLimits};
 use metrics_exporter_prometheus::PrometheusHandle;
-use persistence::{Db, StoreError, device, partition, rejection::Rejections, rollup, session};
+use persistence::{
+    Db, StoreError, device, ingest::IngestCount, partition, rejection::Rejections, rollup, session,
+};
 use std::time::{Duration, Instant};
 use tokio::{sync::watch, task::JoinSet};
 
@@ -21,9 +23,13 @@ const PURGE_PAUSE: Duration = Duration::from_millis(50);
 /// How often hours that are to be summed up are looked for.
 const ROLLUP_EVERY: Duration = Duration::from_secs(1);
 
-/// How many times as long as a step of summing up took the next one is waited for, so that it takes
-/// only a small share of the processor while much is to be done.
+/// How many times as long as a step of summing up took the next one is waited for, while readings come in
+/// and while few do: hours that are not summed up yet only cost those who ask.
 const ROLLUP_SHARE: u32 = 20;
+const ROLLUP_SHARE_AT_REST: u32 = 2;
+
+/// Readings a second below which ingest is at rest.
+const AT_REST: u64 = 500;
 
 /// How often what devices were refused is written down.
 const REJECTION_EVERY: Duration = Duration::from_secs(1);
@@ -42,13 +48,13 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts them all.
+    /// Starts them all; hours are summed up where there is an ingest to do it beside.
     pub(crate) fn start(
         db: &Db,
         metrics: PrometheusHandle,
         rejections: &Rejections,
         rate_limits: RateLimits,
-        rollup_hours: bool,
+        ingest: Option<IngestCount>,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -74,13 +80,14 @@ impl Workers {
             let more = device::purge(&own).await?;
             Ok(if more { PURGE_PAUSE } else { PURGE_EVERY })
         }));
-        if rollup_hours {
+        if let Some(ingest) = ingest {
             let (own, stopping) = each(db);
+            let mut pace = Pace::new(ingest);
             tasks.spawn_local(repeat("rollup", stopping, async move || {
                 let started = Instant::now();
-                let hours = rollup::step(&own, clock.now()).await?;
-                let share = started.elapsed() * ROLLUP_SHARE;
-                Ok(if hours > 0 { share } else { ROLLUP_EVERY })
+                let is_done = rollup::step(&own, clock.now()).await? == 0;
+                let pause = pace.after(started);
+                Ok(if is_done { ROLLUP_EVERY } else { pause })
             }));
         }
         let (own, stopping) = each(db);
@@ -112,6 +119,35 @@ impl Workers {
     }
 }
 
+/// How fast hours are summed up beside ingest.
+struct Pace {
+    ingest: IngestCount,
+    before: (Instant, u64),
+}
+
+impl Pace {
+    fn new(ingest: IngestCount) -> Self {
+        let before = (Instant::now(), ingest.get());
+        Self { ingest, before }
+    }
+
+    /// How long to wait after a step that was begun at this moment.
+    fn after(&mut self, started: Instant) -> Duration {
+        let (now, count) = (Instant::now(), self.ingest.get());
+        let (then, counted) = std::mem::replace(&mut self.before, (now, count));
+        now.duration_since(started) * share(count - counted, now.duration_since(then))
+    }
+}
+
+/// How many times as long to wait as a step took, where so many readings came in within this time.
+fn share(readings: u64, time: Duration) -> u32 {
+    if u128::from(readings) * 1_000 < u128::from(AT_REST) * time.as_millis() {
+        ROLLUP_SHARE_AT_REST
+    } else {
+        ROLLUP_SHARE
+    }
+}
+
 /// Does a piece of work, waits as long as it says, and so on. A failure is logged and tried again.
 async fn repeat(
     name: &'static str,
@@ -131,5 +167,20 @@ async fn repeat(
             () = tokio::time::sleep(pause) => {}
             _ = stopping.changed() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_are_summed_up_faster_while_few_readings_come_in() {
+        let second = Duration::from_secs(1);
+        assert_eq!(share(0, second), ROLLUP_SHARE_AT_REST);
+        assert_eq!(share(499, second), ROLLUP_SHARE_AT_REST);
+        assert_eq!(share(500, second), ROLLUP_SHARE);
+        assert_eq!(share(u64::MAX, second), ROLLUP_SHARE);
+        assert_eq!(share(0, Duration::ZERO), ROLLUP_SHARE);
     }
 }

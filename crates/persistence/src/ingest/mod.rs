@@ -24,7 +24,7 @@ mod stale;
 mod store;
 mod writer;
 
-pub use queue::{Ingest, IngestSettings};
+pub use queue::{Ingest, IngestCount, IngestSettings};
 pub use room::Room;
 
 use crate::StoreError;

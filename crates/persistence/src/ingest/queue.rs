@@ -14,7 +14,10 @@ use domain::{
     device::{DeviceKey, DeviceKeyHash},
 };
 use futures_util::future::join_all;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Most submissions that wait to be committed alone: each delays everyone who came after it.
@@ -73,6 +76,23 @@ pub struct Ingest {
     bytes: Arc<Semaphore>,
     alone: Arc<Semaphore>,
     bodies: Arc<Bodies>,
+    taken: IngestCount,
+}
+
+/// How many readings were handed to the writers since the start, for whoever wants to stay out of their way.
+#[derive(Debug, Clone, Default)]
+pub struct IngestCount(Arc<AtomicU64>);
+
+impl IngestCount {
+    /// The number, which only grows.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, readings: usize) {
+        self.0.fetch_add(readings as u64, Ordering::Relaxed);
+    }
 }
 
 impl Ingest {
@@ -97,6 +117,7 @@ impl Ingest {
             bytes: Arc::new(Semaphore::new(settings.max_bytes as usize)),
             alone: Arc::new(Semaphore::new(MOST_ALONE)),
             bodies: Bodies::new(settings.max_bytes as usize),
+            taken: IngestCount::default(),
         };
         (ingest, async move {
             join_all(writers).await;
@@ -176,6 +197,7 @@ impl Ingest {
     }
 
     async fn hand_over(&self, submission: Submission, room: Vec<OwnedSemaphorePermit>) -> Verdict {
+        self.taken.add(submission.readings.len());
         let (reply, verdict) = oneshot::channel();
         // Here and not in the writer, of which there are few.
         let resolved = self.directory.resolve(&submission);
@@ -186,6 +208,12 @@ impl Ingest {
         let job = Job { work, reply, room };
         self.queue.send(job).map_err(|_| IngestError::Stopped)?;
         verdict.await.unwrap_or(Err(IngestError::Stopped))
+    }
+
+    /// Counts the readings that come in here; keeps no writer at work.
+    #[must_use]
+    pub fn count(&self) -> IngestCount {
+        self.taken.clone()
     }
 
     /// Records how much room is left.
