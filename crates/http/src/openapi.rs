@@ -7,7 +7,7 @@ use crate::{
     reading::RejectedBatchView,
     rejection, rollup, session, user,
 };
-use actix_web::{App, dev::ResourceDef};
+use actix_web::{App, dev::ResourceDef, http::StatusCode};
 use std::sync::LazyLock;
 use utoipa::{
     OpenApi, PartialSchema, ToSchema,
@@ -94,6 +94,7 @@ pub fn document() -> Document {
         .responses
         .extend(problems.into_iter().map(|(name, it)| (name, it.into())));
     describe_rate_limits(&mut document);
+    describe_answers(&mut document);
     let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
@@ -123,6 +124,30 @@ fn describe_rate_limits(document: &mut Document) {
             for (name, header) in rate_limit::documented() {
                 response.headers.insert(name.to_owned(), header.into());
             }
+        }
+    }
+}
+
+/// Gives a description, which each answer must have, to those of which nothing is to be said but their status.
+fn describe_answers(document: &mut Document) {
+    let operations = document.paths.paths.values_mut().flat_map(|path| {
+        let all = [
+            &mut path.get,
+            &mut path.post,
+            &mut path.patch,
+            &mut path.delete,
+        ];
+        all.into_iter().filter_map(Option::as_mut)
+    });
+    for (status, response) in operations.flat_map(|it| &mut it.responses.responses) {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            let status = status.parse().ok();
+            let reason = status.and_then(|it: StatusCode| it.canonical_reason());
+            reason
+                .unwrap_or("Done")
+                .clone_into(&mut response.description);
         }
     }
 }

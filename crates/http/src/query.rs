@@ -46,6 +46,18 @@ fn blame(path: &str, message: &str) -> FieldError {
         ["missing", "field"] => {
             FieldError::at_parameter(quoted, "missing_parameter", "is missing".to_owned())
         }
+        ["unsupported", "value"] => {
+            FieldError::at_parameter(name, "invalid_value", "must be given once".to_owned())
+        }
+        ["invalid", "digit"] | ["number", "too"] | ["cannot", "parse"] => {
+            FieldError::at_parameter(name, "invalid_value", "must be a whole number".to_owned())
+        }
+        ["unknown", "variant"] | ["invalid", "value:"] => {
+            let known = message.split("expected ").last().unwrap_or_default();
+            let known = known.replace('`', "").replace("\"true\", \"on\"", "true");
+            let known = known.replace("one of ", "").replace("\"false\"", "false");
+            FieldError::at_parameter(name, "invalid_value", format!("must be one of: {known}"))
+        }
         ["UUID", _] => FieldError::at_parameter(name, "invalid_value", "must be a UUID".to_owned()),
         _ => FieldError::at_parameter(name, "invalid_value", message.to_owned()),
     }
@@ -63,12 +75,25 @@ mod tests {
         limit: PageLimit,
         #[serde(default)]
         metric: Vec<String>,
+        #[serde(default)]
+        points: Option<u32>,
+        #[serde(default)]
+        atomic: bool,
+        order: Option<Order>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Order {
+        Asc,
+        Desc,
     }
 
     #[test]
     fn lists_are_repeated_and_defaults_hold() {
         let parameters: Parameters = parse("metric=a&metric=b").unwrap();
         assert_eq!((parameters.limit.get(), parameters.metric.len()), (50, 2));
+        assert!(parameters.points.is_none() && !parameters.atomic && parameters.order.is_none());
         assert!(parse::<Parameters>("").unwrap().metric.is_empty());
         assert_eq!(parse::<Parameters>("limit=500").unwrap().limit.get(), 500);
     }
@@ -79,6 +104,12 @@ mod tests {
             ("limit=0", "limit must be a whole number from 1 to 500"),
             ("limit=x", "limit "),
             ("surprise=1", "surprise is not a parameter"),
+            ("points=x", "points must be a whole number"),
+            ("points=-1", "points must be a whole number"),
+            ("points=5000000000", "points must be a whole number"),
+            ("points=1&points=2", "points must be given once"),
+            ("atomic=1", "atomic must be one of: true or false"),
+            ("order=up", "order must be one of: asc"),
         ] {
             let problem = parse::<Parameters>(query).unwrap_err().to_string();
             assert!(problem.contains(words), "{problem}");

@@ -55,16 +55,20 @@ async fn one_refused_reading_refuses_its_whole_batch() {
         ),
         (
             vec![conflict.clone(), breach.clone(), new.clone()],
-            vec![(0, "conflict")],
+            vec![(0, "reading_conflict")],
         ),
         (
             [&[breach.clone(), new.clone()], &twice()[..]].concat(),
-            vec![(3, "conflict")],
+            vec![(3, "reading_conflict")],
         ),
         // All that is wrong is told at once, also what only the database knows.
         (
             [&[wrong, first, conflict, new, breach], &twice()[..]].concat(),
-            vec![(0, "invalid_value"), (2, "conflict"), (6, "conflict")],
+            vec![
+                (0, "invalid_value"),
+                (2, "reading_conflict"),
+                (6, "reading_conflict"),
+            ],
         ),
     ];
     for (readings, expected) in cases {
@@ -89,8 +93,8 @@ async fn more_readings_than_make_a_group_are_stored_together_or_not_at_all() {
     let count = "select count(*) from samples";
     for (wrong, code) in [
         (reading("?", ago(1), 1), "invalid_metric"),
-        (reading_at(ago(8_999), -1), "conflict"),
-        (reading_at(ago(0), -1), "conflict"),
+        (reading_at(ago(8_999), -1), "reading_conflict"),
+        (reading_at(ago(0), -1), "reading_conflict"),
     ] {
         let mut refused = readings.clone();
         refused.push(wrong);
@@ -192,7 +196,10 @@ async fn a_full_receipt_lists_what_became_of_each_reading() {
     let outcomes = ["conflict", "created", "rejected", "duplicate"];
     let expected: Vec<_> = (0..).zip(outcomes).map(|(n, it)| item(n, it)).collect();
     assert_eq!(answer.body["items"], json!(expected));
-    assert_eq!(errors(&answer), [(0, "conflict"), (2, "invalid_metric")]);
+    assert_eq!(
+        errors(&answer),
+        [(0, "reading_conflict"), (2, "invalid_metric")]
+    );
     let brief = device.post_text("/readings?receipt=errors", &body).await;
     assert!(brief.expect(200).body.get("items").is_none());
     let atomic = format!("{ATOMIC}&receipt=full");

@@ -110,12 +110,12 @@ async fn duplicates_and_conflicts_are_told_within_a_batch_and_across() {
     ]);
     let answer = device.ingest_text(&first).await.expect(200);
     assert_eq!(receipt(&answer), (2, 1, 1));
-    assert_eq!(errors(&answer), [(2, "conflict".to_owned())]);
+    assert_eq!(errors(&answer), [(2, "reading_conflict".to_owned())]);
 
     let second = batch([reading_at(b, 6), reading_at(a, "1.0"), reading_at(c, 7)]);
     let answer = device.ingest_text(&second).await.expect(200);
     assert_eq!(receipt(&answer), (1, 1, 1));
-    assert_eq!(errors(&answer), [(0, "conflict".to_owned())]);
+    assert_eq!(errors(&answer), [(0, "reading_conflict".to_owned())]);
 
     let again = device.ingest_text(&second).await.expect(200);
     assert_eq!(receipt(&again), (0, 2, 1));
@@ -139,7 +139,10 @@ async fn a_batch_without_a_usable_reading_is_a_problem_with_a_receipt() {
     assert_eq!(receipt(&answer), (0, 0, 2));
     assert_eq!(
         errors(&answer),
-        [(0, "conflict".to_owned()), (1, "invalid_metric".to_owned())]
+        [
+            (0, "reading_conflict".to_owned()),
+            (1, "invalid_metric".to_owned())
+        ]
     );
 }
 

@@ -84,7 +84,7 @@ async fn a_bulk_load_over_what_is_there_takes_each_reading_once() {
     assert_eq!(answer.body["duplicates"], 401);
     assert_eq!(answer.body["rejected"], 101);
     let conflicts = answer.body["errors"].as_array().unwrap();
-    assert!(conflicts.iter().all(|it| it["code"] == "conflict"));
+    assert!(conflicts.iter().all(|it| it["code"] == "reading_conflict"));
     assert_eq!(conflicts[1]["index"], 10);
     assert_eq!(conflicts[100]["index"], 2_001);
     let count = "select count(*), count(*) filter (where value = -1) from samples";

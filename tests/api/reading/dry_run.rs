@@ -124,7 +124,7 @@ async fn an_atomic_dry_run_tells_what_would_refuse_the_batch() {
     let path = "/readings?dry_run=true&atomic=true";
     let answer = device.post_text(path, &body).await;
     let answer = answer.problem(422, "atomic_refused");
-    assert_eq!(errors(&answer), [(0, "conflict")]);
+    assert_eq!(errors(&answer), [(0, "reading_conflict")]);
     let stored = app.sql().await.one("select count(*) from samples").await;
     assert_eq!(stored, "2");
 }

@@ -66,9 +66,15 @@ async fn refused_readings_are_counted_by_code_with_the_last_of_each() {
     ]);
     let answer = device.ingest_text(&body).await.expect(200);
     assert_eq!(answer.body["rejected"], 6);
-    let counts = [("conflict", 3), ("invalid_metric", 1), ("invalid_value", 2)];
+    let counts = [
+        ("reading_conflict", 3),
+        ("invalid_metric", 1),
+        ("invalid_value", 2),
+    ];
     let answer = noted(&user, &device, &counts).await;
-    let sample = entry(&answer, "conflict")["sample"].as_str().unwrap();
+    let sample = entry(&answer, "reading_conflict")["sample"]
+        .as_str()
+        .unwrap();
     let sample: Value = serde_json::from_str(sample).unwrap();
     assert_eq!(
         (&sample["metric"], &sample["value"]),
@@ -83,7 +89,11 @@ async fn refused_readings_are_counted_by_code_with_the_last_of_each() {
     for body in [reading_at(at, 5), last, batch([reading_at(at, 6)])] {
         assert!(device.ingest_text(&body).await.status >= 400);
     }
-    let counts = [("conflict", 5), ("invalid_metric", 1), ("invalid_value", 3)];
+    let counts = [
+        ("reading_conflict", 5),
+        ("invalid_metric", 1),
+        ("invalid_value", 3),
+    ];
     noted(&user, &device, &counts).await;
 }
 
@@ -101,9 +111,12 @@ async fn each_reason_is_shown_by_a_reading_that_was_refused_for_it() {
         reading("yet_another", ago(60), 1),
     ]);
     device.ingest_text(&mixed).await.expect(200);
-    let counts = [("conflict", 1), ("too_many_metrics", 2)];
+    let counts = [("reading_conflict", 1), ("too_many_metrics", 2)];
     let answer = noted(&user, &device, &counts).await;
-    for (code, metric) in [("conflict", "m7"), ("too_many_metrics", "yet_another")] {
+    for (code, metric) in [
+        ("reading_conflict", "m7"),
+        ("too_many_metrics", "yet_another"),
+    ] {
         let sample = entry(&answer, code)["sample"].as_str().unwrap();
         assert!(
             sample.contains(&format!(r#""{metric}""#)),

@@ -52,7 +52,7 @@ impl ReadingError {
             Self::TooOld => "recorded_at_too_old",
             Self::InFuture => "recorded_at_in_future",
             Self::TooManyMetrics => "too_many_metrics",
-            Self::Conflict => "conflict",
+            Self::Conflict => "reading_conflict",
         }
     }
 

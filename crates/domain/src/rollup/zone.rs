@@ -52,6 +52,15 @@ impl Zone {
         TimeDelta::seconds(i64::from(offset.local_minus_utc()))
     }
 
+    /// How far clocks are ahead of UTC while they are not put forward for the summer, by the rules that hold
+    /// from now on: one for each zone.
+    pub(super) fn standard_offset(self) -> TimeDelta {
+        // No rule is known for after 2037. One of the two is in winter, wherever there is one.
+        let at = |month| NaiveDate::from_ymd_opt(2037, month, 1).unwrap_or_default();
+        let offset = |month| self.offset(at(month).and_time(NaiveTime::MIN).and_utc());
+        offset(1).min(offset(7))
+    }
+
     /// The first instant of a day: midnight, or where clocks are put forward over midnight, the moment
     /// at which that happens. Where midnight comes twice, it is the first one.
     pub(super) fn first_instant(self, date: NaiveDate) -> Timestamp {
@@ -128,6 +137,22 @@ mod tests {
                 expected.parse::<Timestamp>().unwrap(),
                 "{zone} {date}"
             );
+        }
+    }
+
+    #[test]
+    fn standard_time_is_that_of_winter() {
+        for (zone, minutes) in [
+            ("UTC", 0),
+            ("Europe/Berlin", 60),
+            ("Europe/Dublin", 0),
+            ("Australia/Sydney", 600),
+            ("Australia/Lord_Howe", 630),
+            ("Asia/Kolkata", 330),
+            ("America/St_Johns", -210),
+        ] {
+            let offset = Zone::parse(zone).unwrap().standard_offset();
+            assert_eq!(offset, TimeDelta::minutes(minutes), "{zone}");
         }
     }
 

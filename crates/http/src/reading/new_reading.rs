@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::reading::Precision;
 use serde::Deserialize;
+use utoipa::openapi::{KnownFormat, ObjectBuilder, SchemaFormat, Type, schema::SchemaType};
 
 /// How readings are to be taken.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -91,6 +92,14 @@ pub(super) struct NewReading {
     value: domain::decimal::ExactDecimal,
     /// When it was measured, from 2000-01-01 to ten minutes from now; by default the time of arrival.
     /// With the parameter `precision` it may be a whole number since 1970.
-    #[schema(nullable = true)]
+    #[schema(schema_with = recorded_at)]
     recorded_at: Option<DateTime<Utc>>,
+}
+
+fn recorded_at() -> ObjectBuilder {
+    let types = vec![Type::String, Type::Integer, Type::Null];
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Array(types))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .examples(["2026-01-31T12:00:00.5Z"])
 }

@@ -69,7 +69,9 @@ struct ItemError {
     index: usize,
     #[schema(inline)]
     outcome: ItemOutcome,
-    /// A stable word for programs.
+    /// A stable word for programs: `malformed_reading`, `missing_field`, `invalid_metric`, `invalid_value`,
+    /// `senml_not_numeric`, `invalid_recorded_at`, `recorded_at_too_old`, `recorded_at_in_future`,
+    /// `too_many_metrics` or `reading_conflict`; there may be more of them.
     #[schema(example = "invalid_value")]
     code: &'static str,
     /// What is wrong, for people.

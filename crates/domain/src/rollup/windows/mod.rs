@@ -25,9 +25,9 @@ impl Windows {
     /// The windows that touch `[start, end)`, which is not empty; none where there are more than
     /// [`MAX_BUCKETS`].
     ///
-    /// Windows of fixed length are counted from 2000-01-01 by the clock that was valid at `start`, so that
-    /// they begin at full hours of that clock, and go on regardless of its changes. Longer ones begin with
-    /// a day of the calendar.
+    /// Windows of fixed length are counted from 2000-01-01 by standard time, and go on regardless of changes
+    /// of clocks, so that they are the same whatever the range is. Longer ones begin with a day of the
+    /// calendar.
     pub(super) fn covering(
         interval: Interval,
         zone: Zone,
@@ -75,7 +75,7 @@ pub(super) fn count(interval: Interval, zone: Zone, (start, end): (Timestamp, Ti
     let last = end - TimeDelta::microseconds(1);
     match interval.width() {
         Width::Seconds(seconds) => {
-            let anchor = anchor(zone, start);
+            let anchor = anchor(zone);
             slot(seconds, anchor, last) - slot(seconds, anchor, start) + 1
         }
         width @ (Width::Days(_) | Width::Weeks(_) | Width::Months(_)) => {
@@ -84,9 +84,9 @@ pub(super) fn count(interval: Interval, zone: Zone, (start, end): (Timestamp, Ti
     }
 }
 
-fn anchor(zone: Zone, start: Timestamp) -> i64 {
+fn anchor(zone: Zone) -> i64 {
     let origin = origin().and_time(chrono::NaiveTime::MIN).and_utc();
-    (origin - zone.offset(start)).timestamp_micros()
+    (origin - zone.standard_offset()).timestamp_micros()
 }
 
 fn slot(seconds: i64, anchor: i64, at: Timestamp) -> i64 {
@@ -96,7 +96,7 @@ fn slot(seconds: i64, anchor: i64, at: Timestamp) -> i64 {
 }
 
 fn fixed_edges(seconds: i64, zone: Zone, (start, end): (Timestamp, Timestamp)) -> Vec<Timestamp> {
-    let anchor = anchor(zone, start);
+    let anchor = anchor(zone);
     let micros = anchor + slot(seconds, anchor, start) * seconds * 1_000_000;
     let first = Timestamp::from_timestamp_micros(micros).unwrap_or(start);
     let step = TimeDelta::seconds(seconds);
