@@ -9,6 +9,7 @@ mod table;
 mod upkeep;
 
 use crate::load::{self, End};
+use crate::meter::Meter;
 use crate::options::Options;
 use crate::request::Request;
 use crate::rig::Rig;
@@ -67,12 +68,16 @@ async fn compare(rig: &Rig, options: &Options, data: &Data) {
         let token = rig.sign_in().await;
         let time = Duration::from_secs(options.seconds);
         for (place, it) in questions.iter().enumerate() {
+            let [server, ..] = rig.pids();
+            let before = Meter::read(rig, server).await;
             let ours = ask(rig, it, &token, time).await;
+            let cost = Meter::read(rig, server).await.since(before);
             let theirs = plain.run(&it.sql, it.clients, time).await;
-            table.add(place, &ours, &theirs);
+            table.add(place, &ours, &theirs, cost);
         }
     }
     table.print(&questions);
+    table.print_costs(&questions);
 }
 
 /// Asks Readout over and over, on so many connections.

@@ -2,6 +2,7 @@
 
 use super::question::Question;
 use crate::load::Outcome;
+use crate::meter::{Meter, SPENDERS};
 use crate::table::median;
 
 /// What one side came to in one round.
@@ -24,7 +25,13 @@ impl Figures {
 }
 
 /// Readout and plain SQL in the same round.
-type Round = (Figures, Figures);
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    ours: Figures,
+    theirs: Figures,
+    /// Milliseconds of processor time for each question to Readout, by [`SPENDERS`].
+    cpu: [f64; 4],
+}
 
 /// All rounds of all questions.
 #[derive(Debug)]
@@ -36,8 +43,14 @@ impl Table {
     }
 
     /// Adds a round of the question at this place.
-    pub(super) fn add(&mut self, place: usize, ours: &Outcome, theirs: &Outcome) {
-        self.0[place].push((Figures::new(ours), Figures::new(theirs)));
+    pub(super) fn add(&mut self, place: usize, ours: &Outcome, theirs: &Outcome, cost: Meter) {
+        #[expect(clippy::cast_precision_loss, reason = "told with three digits")]
+        let questions = ours.requests as f64;
+        self.0[place].push(Round {
+            ours: Figures::new(ours),
+            theirs: Figures::new(theirs),
+            cpu: cost.cpu.map(|seconds| seconds * 1000.0 / questions),
+        });
     }
 
     pub(super) fn print(&self, questions: &[Question]) {
@@ -57,7 +70,9 @@ impl Table {
         );
         for (it, rounds) in questions.iter().zip(&self.0) {
             print!("{:<18} {:<33} {:>5}", it.name, it.what, it.clients);
-            for side in [(|it: &Round| it.0) as fn(&Round) -> Figures, |it| it.1] {
+            for side in [(|it: &Round| it.ours) as fn(&Round) -> Figures, |it| {
+                it.theirs
+            }] {
                 print!(
                     " {:>9.1} {:>8.2} {:>8.2}",
                     median(rounds, |it| side(it).rate),
@@ -65,12 +80,26 @@ impl Table {
                     median(rounds, |it| side(it).p99),
                 );
             }
-            println!(
-                " {}",
-                ratio(rounds, |(ours, theirs)| (theirs.p50, ours.p50))
-            );
+            println!(" {}", ratio(rounds, |it| (it.theirs.p50, it.ours.p50)));
         }
         println!("ratio: p50 of plain SQL / p50 of Readout");
+    }
+
+    /// Prints what each question cost.
+    pub(super) fn print_costs(&self, questions: &[Question]) {
+        println!("\n{:<18} CPU ms a question", "");
+        print!("{:<18}", "question");
+        for name in SPENDERS {
+            print!(" {name:>9}");
+        }
+        println!();
+        for (it, rounds) in questions.iter().zip(&self.0) {
+            print!("{:<18}", it.name);
+            for spender in 0..SPENDERS.len() {
+                print!(" {:>9.2}", median(rounds, |it| it.cpu[spender]));
+            }
+            println!();
+        }
     }
 }
 
