@@ -3,6 +3,9 @@
 use crate::m20261101_000007_store_readings as store_readings;
 
 const UP: &str = r"
+-- Until this is done nobody stores a sample: each is either seen below, or stored by someone who marks.
+lock table samples in share row exclusive mode;
+
 create table series_hours (
     series_id integer not null references series (id) on delete cascade,
     hour integer not null,
@@ -53,7 +56,9 @@ end $$;
 create function move_marking_hour(target integer) returns void language plpgsql as $$
 begin
     perform pg_advisory_xact_lock(5937258767752459267);
-    update rollup_horizon set marking_hour = greatest(marking_hour, target);
+    -- Not beyond the hour that it is here, whatever time an instance believes it to be.
+    update rollup_horizon set marking_hour = greatest(
+        marking_hour, least(target, floor(extract(epoch from clock_timestamp()) / 3600)::integer));
 end $$;
 
 create or replace function store_readings(
@@ -94,12 +99,14 @@ begin
         where id = any (due);
     end if;
 
-    marked_until := lock_marking_hour() * 3600000000;
-    if marked_until > any (times) then
-        insert into stale_hours (series_id, hour)
-        select distinct new.series, (new.time / 3600000000)::integer
-        from unnest(series, times) as new (series, time)
-        where new.time < marked_until;
+    if stored_now > 0 then
+        marked_until := lock_marking_hour() * 3600000000;
+        if marked_until > any (times) then
+            insert into stale_hours (series_id, hour)
+            select distinct new.series, (new.time / 3600000000)::integer
+            from unnest(series, times) as new (series, time)
+            where new.time < marked_until;
+        end if;
     end if;
 
     if stored_now < cardinality(series) then

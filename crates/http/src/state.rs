@@ -63,6 +63,8 @@ pub struct AppState {
     pub(crate) migrations: Arc<[String]>,
     /// Whose turn it is to read a page for a stream of readings.
     pub(crate) exports: Arc<Semaphore>,
+    /// Whose turn it is to ask for a rollup that takes long.
+    pub(crate) heavy_rollups: Arc<Semaphore>,
     stopping: Arc<AtomicBool>,
     migrated: Arc<AtomicBool>,
 }
@@ -94,6 +96,7 @@ impl AppState {
             metrics: parts.metrics,
             migrations: parts.migrations.into(),
             exports: Arc::new(Semaphore::new(1)),
+            heavy_rollups: Arc::new(Semaphore::new(1)),
             stopping: Arc::default(),
             migrated: Arc::default(),
         })

@@ -82,10 +82,10 @@ impl Workers {
         }));
         if let Some(ingest) = ingest {
             let (own, stopping) = each(db);
-            let mut pace = Pace::new(ingest);
+            let (mut pace, mut summing) = (Pace::new(ingest), rollup::Summing::default());
             tasks.spawn_local(repeat("rollup", stopping, async move || {
                 let started = Instant::now();
-                let is_done = rollup::step(&own, clock.now()).await? == 0;
+                let is_done = rollup::step(&own, clock.now(), &mut summing).await? == 0;
                 let pause = pace.after(started);
                 Ok(if is_done { ROLLUP_EVERY } else { pause })
             }));

@@ -1,6 +1,7 @@
 //! `GET /devices/{id}/rollups` and `GET /rollups`.
 
 mod calendar;
+mod concurrent;
 mod conditional;
 mod fill;
 mod fleet;
@@ -84,6 +85,37 @@ async fn a_bucket_tells_what_was_asked_for_and_always_the_count() {
         let mut names: Vec<_> = bucket.keys().map(String::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, members, "{agg}");
+    }
+}
+
+#[tokio::test]
+async fn a_metric_may_be_called_null() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let device = user.device().await;
+    let at = time("2026-01-31T12:00:00Z");
+    for name in ["null", "NULL", "Null"] {
+        device.ingest_text(&reading(name, at, 7)).await.expect(201);
+        let path = device.path(&format!("/rollups?metric={name}&interval=1d&agg=sum&{DAY}"));
+        let answer = user.get(&path).await.expect(200);
+        assert_eq!(answer.data()[0]["buckets"][0]["sum"], 7, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_range_of_ten_thousand_years_finds_its_readings() {
+    let app = App::start().await;
+    let (user, device) = with_readings(&app).await;
+    for (interval, zone) in [
+        ("10y", "Europe/Berlin"),
+        ("1y", "UTC"),
+        ("87840h", "Asia/Kolkata"),
+    ] {
+        let range = "start=0001-01-01T00:00:00Z&end=9999-12-31T23:59:59Z";
+        let path = format!("/rollups?metric=t&interval={interval}&timezone={zone}&agg=sum&{range}");
+        let answer = user.get(&device.path(&path)).await.expect(200);
+        assert_eq!(answer.data()[0]["buckets"][0]["sum"], 0.5, "{interval}");
+        assert_eq!(answer.data()[0]["buckets"][0]["count"], 3, "{interval}");
     }
 }
 

@@ -74,8 +74,7 @@ async fn a_question_for_rollups_is_refused_with_the_parameter_to_blame() {
 #[tokio::test]
 async fn times_at_the_edge_of_everything_are_no_failure_of_ours() {
     let app = App::start().await;
-    let user = app.user().await;
-    let device = user.device().await;
+    let (user, device) = with_readings(&app).await;
     let edges = [
         "-262143-01-01T00:00:00Z",
         "%2B262142-12-31T23:59:59Z",
@@ -83,7 +82,13 @@ async fn times_at_the_edge_of_everything_are_no_failure_of_ours() {
         "9999-12-31T23:59:59Z",
     ];
     for (n, start) in edges.iter().enumerate() {
-        for question in ["/rollups?metric=t&interval=366d&", "/readings?"] {
+        for question in [
+            "/rollups?metric=t&interval=366d&",
+            "/rollups?metric=t&interval=10y&timezone=Europe/Berlin&",
+            "/rollups?metric=t&interval=87840h&agg=stddev&completeness=true&",
+            "/rollups?metric=t&interval=10y&agg=p50,first&",
+            "/readings?",
+        ] {
             let mut queries = vec![format!("start={start}"), format!("end={start}")];
             queries.extend(
                 edges[n..]

@@ -87,12 +87,21 @@ impl fmt::Display for Aggregate {
 #[serde(try_from = "String")]
 pub struct Aggregates(Vec<Aggregate>);
 
-/// An entry of the list is not an aggregate.
+/// Most aggregates of one question.
+const MAX_AGGREGATES: usize = 20;
+
+/// The list is not one of aggregates.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must be a list of avg, min, max, sum, count, first, last, stddev, median and p1 to p99 with commas between; '{0}' is none of them"
-)]
-pub struct AggregatesError(String);
+pub enum AggregatesError {
+    /// An entry is none.
+    #[error(
+        "must be a list of avg, min, max, sum, count, first, last, stddev, median and p1 to p99 with commas between; '{0}' is none of them"
+    )]
+    Unknown(String),
+    /// There are more of them than an answer may have.
+    #[error("must be at most {MAX_AGGREGATES} aggregates")]
+    TooMany,
+}
 
 impl Aggregates {
     /// Each of them once, in the order of the question, without the count.
@@ -124,9 +133,12 @@ impl TryFrom<String> for Aggregates {
         let mut aggregates = Vec::new();
         for word in text.split(',') {
             let aggregate = Aggregate::parse(word)
-                .ok_or_else(|| AggregatesError(word.chars().take(20).collect()))?;
+                .ok_or_else(|| AggregatesError::Unknown(word.chars().take(20).collect()))?;
             if aggregate != Aggregate::Count && !aggregates.contains(&aggregate) {
                 aggregates.push(aggregate);
+            }
+            if aggregates.len() > MAX_AGGREGATES {
+                return Err(AggregatesError::TooMany);
             }
         }
         Ok(Self(aggregates))
@@ -136,6 +148,17 @@ impl TryFrom<String> for Aggregates {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_are_only_so_many_aggregates() {
+        let percentiles = |most: usize| {
+            let names: Vec<String> = (1..=most).map(|percent| format!("p{percent}")).collect();
+            Aggregates::try_from(names.join(","))
+        };
+        assert!(percentiles(MAX_AGGREGATES).is_ok());
+        let refused = percentiles(MAX_AGGREGATES + 1);
+        assert_eq!(refused, Err(AggregatesError::TooMany));
+    }
 
     #[test]
     fn aggregates_are_a_list() {

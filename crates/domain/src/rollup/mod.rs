@@ -62,7 +62,22 @@ pub struct SeriesRollup {
     pub buckets: Vec<Bucket>,
 }
 
+/// How much time of a series may be read from its samples without much ado, over all series.
+const LIGHT: TimeDelta = TimeDelta::days(14);
+
 impl RollupQuery {
+    /// Whether the answer takes a great many samples of so many devices, so that it is to wait for its turn.
+    #[must_use]
+    pub fn is_heavy(&self, devices: usize) -> bool {
+        let fixed = self.windows.windows.fixed();
+        let is_fine = fixed.is_some_and(|width| width < TimeDelta::hours(1));
+        let reads_samples = is_fine || self.aggregates.percents().next().is_some();
+        let series = self.metrics.len().saturating_mul(devices);
+        let series = i64::try_from(series).unwrap_or(i64::MAX);
+        let time = (self.windows.end - self.windows.start).num_seconds();
+        reads_samples && time.saturating_mul(series) > LIGHT.num_seconds()
+    }
+
     /// Gives windows without readings their buckets, if they are to have any.
     #[must_use]
     pub fn fill(&self, buckets: Vec<Bucket>) -> Vec<Bucket> {

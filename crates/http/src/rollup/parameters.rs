@@ -75,7 +75,7 @@ macro_rules! rollup_parameters {
             #[param(value_type = Option<chrono::DateTime<chrono::Utc>>)]
             end: Option<Instant>,
             /// Which aggregates, with commas between: avg, min, max, sum, count, first, last, stddev, median,
-            /// and p1 to p99 for percentiles; by default avg, min, max and sum. `count` is always there.
+            /// and p1 to p99 for percentiles; up to 20, by default avg, min, max and sum. `count` is always there.
             #[serde(default)]
             #[param(value_type = Option<String>, example = "avg,min,max,p95")]
             agg: Aggregates,

@@ -105,7 +105,7 @@ impl Committer {
             }
             let outcomes = load.finish(tx, first).await?;
             follow_up(tx, group, &locked, &outcomes, now).await?;
-            load.mark(tx, marking_hour).await;
+            load.mark(tx, marking_hour, &outcomes).await;
             let verdicts = group.verdicts(batch, outcomes);
             Ok(End::Commit(Some((verdicts, locked))))
         };
@@ -165,7 +165,7 @@ impl Committer {
             let marking_hour = stale::read(&marking_hour)?;
             let outcomes = load.finish(tx, first).await?;
             follow_up(tx, &group, &locked, &outcomes, now).await?;
-            load.mark(tx, marking_hour).await;
+            load.mark(tx, marking_hour, &outcomes).await;
             let keep = batch.iter().all(|it| it.submission.mode.keeps(&outcomes));
             let verdicts = group.verdicts(batch, outcomes);
             let end = if keep { End::Commit } else { End::Rollback };

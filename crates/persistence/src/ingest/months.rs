@@ -40,8 +40,14 @@ impl Months {
                 resolve::admitted(tx, batch).await.map(End::Commit)
             })
             .await?;
+        let mut until = None;
         for month in self.unseen(&admitted).into_iter().take(MOST_PER_GROUP) {
-            let until = match partition::ensure_for_ingest(lane, month).await {
+            // What keeps one from being made keeps the others too, and everyone waits for it.
+            if until.is_some() {
+                self.lock().insert(month, until);
+                continue;
+            }
+            until = match partition::ensure_for_ingest(lane, month).await {
                 Ok(()) => None,
                 Err(error) => {
                     tracing::warn!(

@@ -1,10 +1,11 @@
 //! Rollups: always what the samples come to, whether they are read or hours that were kept of them.
 
+mod bucket;
 mod hours;
 mod plan;
 mod statement;
 
-pub use hours::step;
+pub use hours::{Summing, step};
 
 use crate::{
     Db, StoreError, Tx,
@@ -110,8 +111,11 @@ async fn look_up(
     query: &RollupQuery,
 ) -> Result<Option<Known>, StoreError> {
     let ids = literal::uuids(devices);
-    // The letters of a metric are such that nothing in it needs escaping.
-    let metrics = literal::array(names(&query.metrics).into_iter(), "text");
+    // The letters of a metric are such that nothing in it needs escaping; quoted, since one may be called null.
+    let quoted = names(&query.metrics)
+        .into_iter()
+        .map(|it| format!("\"{it}\""));
+    let metrics = literal::array(quoted, "text");
     let (first, last) = plan::whole_hours(query);
     let series = format!("device_id = any({ids}) and metric = any({metrics})");
     let statements = [
@@ -261,7 +265,7 @@ async fn spacings(
                  order by recorded_at desc limit {SPACING_READINGS}) as latest) as gaps \
          where gap is not null group by wanted.id",
         ids = literal::array(series.iter().map(|it| it.id), "integer"),
-        end = literal::instant(query.windows.end.timestamp_micros()),
+        end = literal::instant(plan::range(query).1),
     );
     let [done] = tx.message([statement]).await?;
     let spacing = |row: &PgRow| Ok((row.try_get(0)?, TimeDelta::microseconds(row.try_get(1)?)));

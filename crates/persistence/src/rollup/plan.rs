@@ -13,7 +13,12 @@ const HOUR: i64 = 3_600_000_000;
 
 /// Most pieces that are read from samples where others are read from kept hours: beyond that, a single piece
 /// of each series costs less than telling them apart.
-const MOST_PIECES: usize = 20_000;
+const MOST_PIECES: usize = 50_000;
+
+/// No sample is of an earlier hour, nor of a later one, counted from 1970. The database knows fewer years than
+/// a question may name.
+const FIRST_HOUR: i64 = 262_968;
+const LAST_HOUR: i64 = 70_000_000;
 
 /// Samples of one series in `[from, to)`, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +42,8 @@ pub(super) struct Plan {
 
 /// The hours that lie in the range as a whole, from the first one to before the last one.
 pub(super) fn whole_hours(query: &RollupQuery) -> (i64, i64) {
-    let up = query.windows.start + TimeDelta::microseconds(HOUR - 1);
-    (
-        up.timestamp_micros().div_euclid(HOUR),
-        query.windows.end.timestamp_micros().div_euclid(HOUR),
-    )
+    let (start, end) = range(query);
+    ((start + HOUR - 1).div_euclid(HOUR), end.div_euclid(HOUR))
 }
 
 /// Of each series, the hours that are not to be trusted, in order, each run from its first one to before the
@@ -65,11 +67,13 @@ pub(super) fn plan(
         })
 }
 
-fn range(query: &RollupQuery) -> (i64, i64) {
-    (
-        query.windows.start.timestamp_micros(),
-        query.windows.end.timestamp_micros(),
-    )
+/// The part of the range in which there may be samples, in microseconds since 1970.
+pub(super) fn range(query: &RollupQuery) -> (i64, i64) {
+    let inside = |at: Timestamp| {
+        at.timestamp_micros()
+            .clamp(FIRST_HOUR * HOUR, LAST_HOUR * HOUR)
+    };
+    (inside(query.windows.start), inside(query.windows.end))
 }
 
 /// Reads kept hours where that can be done, and there are any.
@@ -88,6 +92,9 @@ fn from_hours(
         return None;
     }
     let cut = cut_hours(query.windows.windows.edges(), (first, last));
+    if series.len().saturating_mul(cut.len() + 2) > MOST_PIECES {
+        return None;
+    }
     let mut samples = Vec::new();
     for it in series {
         let mut add = |from, to| {
@@ -196,8 +203,8 @@ mod tests {
         let query = query("1d", "Asia/Kolkata", start, end);
         let few = plan(&query, &series(10), BEGIN + 300, Some(&Stale::new()));
         assert!(few.hours.is_some() && few.samples.len() > 10);
-        let many = plan(&query, &series(5_000), BEGIN + 300, Some(&Stale::new()));
-        assert_eq!((many.hours, many.samples.len()), (None, 5_000));
+        let many = plan(&query, &series(6_000), BEGIN + 300, Some(&Stale::new()));
+        assert_eq!((many.hours, many.samples.len()), (None, 6_000));
         let unknown = plan(&query, &series(10), BEGIN + 300, None);
         assert_eq!((unknown.hours, unknown.samples.len()), (None, 10));
     }

@@ -1,12 +1,12 @@
 //! The statement that sums up kept hours and samples by window.
 
-use super::{Series, plan::Plan};
-use crate::ingest::literal;
-use chrono::TimeDelta;
-use domain::{
-    Timestamp,
-    rollup::{Aggregate, RollupQuery, Windows},
+use super::{
+    Series,
+    bucket::{bucket, bucket_of_hour, counted_in_hours, edges, micros},
+    plan::Plan,
 };
+use crate::ingest::literal;
+use domain::rollup::{Aggregate, RollupQuery};
 use std::{
     collections::{HashMap, HashSet},
     fmt::Write,
@@ -165,52 +165,6 @@ pub(super) fn statement(
         ids = literal::array(ids.iter(), "integer"),
         places = literal::array(places.iter(), "bigint"),
     )
-}
-
-/// The edges that windows of different lengths are looked up in.
-fn edges(windows: &Windows) -> String {
-    if windows.fixed().is_some() {
-        return "null".to_owned();
-    }
-    let text = |edge: &Timestamp| format!("\"{}\"", edge.to_rfc3339());
-    literal::array(windows.edges().iter().map(text), "timestamptz")
-}
-
-/// The begin of the window that an instant lies in.
-fn bucket(windows: &Windows, at: &str) -> String {
-    if let (Some(width), Some(first)) = (windows.fixed(), windows.edges().first()) {
-        return format!(
-            "date_bin(interval '{} seconds', {at}, '{}')",
-            width.num_seconds(),
-            first.to_rfc3339()
-        );
-    }
-    let edges = "(select edges from windows)";
-    format!("({edges})[width_bucket({at}, {edges})]")
-}
-
-/// The hour that windows of whole hours are counted from, and how many hours each has.
-fn counted_in_hours(windows: &Windows) -> Option<(i64, i64)> {
-    let hour = TimeDelta::hours(1).num_microseconds()?;
-    let width = windows.fixed()?.num_microseconds()?;
-    let first = windows.edges().first()?.timestamp_micros();
-    (width % hour == 0 && first % hour == 0).then_some((first / hour, width / hour))
-}
-
-/// The begin of the window of a kept hour, in microseconds since 1970: by whole numbers where that will do,
-/// which is several times as fast.
-fn bucket_of_hour(windows: &Windows) -> String {
-    match counted_in_hours(windows) {
-        Some((_, 1)) => "hour::bigint * 3600000000".to_owned(),
-        Some((first, width)) => {
-            format!("({first} + (hour - {first}) / {width} * {width})::bigint * 3600000000")
-        }
-        None => micros(&bucket(windows, "to_timestamp(hour * 3600.0)")),
-    }
-}
-
-fn micros(at: &str) -> String {
-    format!("(date_part('epoch', {at}) * 1000000)::bigint")
 }
 
 fn from_hours(
