@@ -1,6 +1,6 @@
 //! Rollups as they are answered.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
 use domain::{
     decimal::WideDecimal,
     device::DeviceId,
@@ -167,12 +167,46 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// The edge of a window, most of which are whole seconds: these are written several times as fast as others.
+struct Edge(DateTime<Utc>);
+
+impl Serialize for Edge {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let at = self.0;
+        let year = u32::try_from(at.year()).ok().filter(|year| *year <= 9_999);
+        let (Some(year), 0) = (year, at.nanosecond()) else {
+            return at.serialize(serializer);
+        };
+        let mut text = *b"0000-00-00T00:00:00Z";
+        for (end, number) in [
+            (4, year),
+            (7, at.month()),
+            (10, at.day()),
+            (13, at.hour()),
+            (16, at.minute()),
+            (19, at.second()),
+        ] {
+            let mut rest = number;
+            for place in text
+                .iter_mut()
+                .take(end)
+                .rev()
+                .take_while(|it| it.is_ascii_digit())
+            {
+                *place = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+                rest /= 10;
+            }
+        }
+        serializer.serialize_str(&String::from_utf8_lossy(&text))
+    }
+}
+
 impl Serialize for BucketWriter<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (windows, bucket) = (&self.query.windows, self.bucket);
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("start", &bucket.start)?;
-        map.serialize_entry("end", &bucket.end)?;
+        map.serialize_entry("start", &Edge(bucket.start))?;
+        map.serialize_entry("end", &Edge(bucket.end))?;
         map.serialize_entry("count", &bucket.count)?;
         map.serialize_entry("partial", &windows.is_partial(bucket))?;
         if self.query.completeness {
@@ -183,5 +217,27 @@ impl Serialize for BucketWriter<'_> {
             map.serialize_entry(name, value)?;
         }
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edges_are_written_as_times_are() {
+        for text in [
+            "2026-01-31T12:34:56Z",
+            "0000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "2026-11-27T00:00:00.000001Z",
+            "2016-12-31T23:59:60Z",
+            "+10000-01-01T00:00:00Z",
+            "-0001-01-01T00:00:00Z",
+        ] {
+            let at: DateTime<Utc> = text.parse().unwrap();
+            let edge = serde_json::to_string(&Edge(at)).unwrap();
+            assert_eq!(edge, serde_json::to_string(&at).unwrap());
+        }
     }
 }
