@@ -121,7 +121,7 @@ fn limit() -> PageLimit {
 
 #[tokio::test]
 async fn two_instances_with_eight_tasks_share_two_server_connections_without_an_error() {
-    let rig = Rig::start().await;
+    let rig = Rig::start(2).await;
     let instances: Vec<Db> = (0..INSTANCES)
         .map(|_| Db::new(&DbSettings::parse(&rig.pooled_url()).unwrap()))
         .collect();
@@ -166,7 +166,7 @@ async fn two_instances_with_eight_tasks_share_two_server_connections_without_an_
 
 #[tokio::test]
 async fn work_that_swallows_the_error_of_a_statement_cannot_commit() {
-    let rig = Rig::start().await;
+    let rig = Rig::start(2).await;
     let db = Db::new(&DbSettings::parse(&rig.pooled_url()).unwrap());
     let outcome = db
         .transaction("test", async |tx| {
@@ -189,7 +189,7 @@ async fn work_that_swallows_the_error_of_a_statement_cannot_commit() {
 
 #[tokio::test]
 async fn a_transaction_that_deadlocks_is_tried_again() {
-    let rig = Rig::start().await;
+    let rig = Rig::start(2).await;
     let setup = "create table pair (id integer primary key, n integer not null); insert into pair values (1, 0), (2, 0)";
     rig.postgres.psql("readout", setup).await.unwrap();
     let db = Db::new(&DbSettings::parse(&rig.pooled_url()).unwrap());
@@ -218,7 +218,7 @@ async fn a_transaction_that_deadlocks_is_tried_again() {
 
 #[tokio::test]
 async fn a_caller_that_gives_up_leaves_no_transaction_open() {
-    let rig = Rig::start().await;
+    let rig = Rig::start(2).await;
     let mut settings = DbSettings::parse(&rig.pooled_url()).unwrap();
     settings.max_connections = 1;
     let db = Db::new(&settings);

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[tokio::test]
 #[ignore = "demonstrates a defect of the plain use, which is why there is a Db"]
 async fn a_plain_seaorm_connection_fails_behind_a_pooler() {
-    let rig = Rig::start().await;
+    let rig = Rig::start(2).await;
     rig.postgres
         .psql(
             "readout",

@@ -9,14 +9,14 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// A migrated database behind a pooler with two server connections.
-    pub(crate) async fn start() -> Self {
+    /// A migrated database behind a pooler with so many server connections.
+    pub(crate) async fn start(pool_size: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let postgres = Postgres::start(Settings::new(folder.path().join("postgres")))
             .await
             .unwrap();
         migration::up(&postgres.url()).await.unwrap();
-        let settings = PgBouncerSettings::new(folder.path().join("pgbouncer"), 2);
+        let settings = PgBouncerSettings::new(folder.path().join("pgbouncer"), pool_size);
         let pooler = PgBouncer::start(&postgres, settings).await.unwrap();
         Self {
             postgres,

@@ -62,7 +62,7 @@ fn note(rejections: &Rejections, device: &Device, code: &'static str, second: i6
 
 #[tokio::test]
 async fn instances_add_up_without_deadlocks_and_the_latest_words_stay() {
-    let rig = Rig::start().await;
+    let rig = Rig::start(2).await;
     let settings = DbSettings::parse(&rig.pooled_url()).unwrap();
     let dbs = [Db::new(&settings), Db::new(&settings)];
     let [db, _] = &dbs;
@@ -99,7 +99,7 @@ async fn instances_add_up_without_deadlocks_and_the_latest_words_stay() {
 
 #[tokio::test]
 async fn what_cannot_be_written_is_kept_and_what_is_gone_is_not() {
-    let rig = Rig::start().await;
+    let rig = Rig::start(2).await;
     let db = Db::new(&DbSettings::parse(&rig.pooled_url()).unwrap());
     let (owner, stranger) = (owner(&db, 1).await, owner(&db, 2).await);
     let (stays, goes) = (device(&db, owner, 1).await, device(&db, owner, 2).await);
