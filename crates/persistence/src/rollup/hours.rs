@@ -17,8 +17,8 @@ const GRACE: i64 = 600;
 const STEP: i64 = 500;
 const MARKS: i64 = 5_000;
 
-/// Held by the one instance that sums up.
-const LOCK: i64 = 0x5265_6164_6f75_7402;
+/// Held by the one instance that sums up. Of its own, so that partitions are made meanwhile.
+const LOCK: i64 = 0x5265_6164_6f75_7404;
 
 /// Takes one step, and answers how much was done: 0 where there is nothing to do, or another instance is
 /// at it.
@@ -95,7 +95,7 @@ async fn close(tx: &Tx, hour: i64) -> Result<(), StoreError> {
 ///
 /// One statement, so one snapshot: a mark that is not seen belongs to samples that are not seen, and
 /// stays. It begins with a series by chance, so that those which are marked all the time keep no other
-/// from its turn.
+/// from its turn. A series that is being purged is waited for, and then is not there.
 async fn sum_up(tx: &Tx) -> Result<u64, StoreError> {
     let statement = format!(
         "with pivot as materialized (select coalesce(floor(random() * max(id)), 0)::integer as id from series), \
@@ -121,7 +121,7 @@ async fn sum_up(tx: &Tx) -> Result<u64, StoreError> {
                  from samples where samples.series_id = picked.series_id \
                    and recorded_at >= to_timestamp(picked.hour * 3600.0) \
                    and recorded_at < to_timestamp((picked.hour + 1) * 3600.0)) as hour \
-             where count > 0 \
+             where count > 0 for key share of series \
              on conflict (series_id, hour) do update set \
                  first_at = excluded.first_at, last_at = excluded.last_at, count = excluded.count, \
                  sum = excluded.sum, sum_squares = excluded.sum_squares, \

@@ -8,6 +8,7 @@
 
 mod answer;
 mod life;
+mod neighbours;
 mod plain;
 mod question;
 #[path = "../pooling/rig.rs"]
