@@ -1,6 +1,7 @@
 //! `GET /devices/{id}/rollups` and `GET /rollups`.
 
 mod calendar;
+mod concurrent;
 mod conditional;
 mod fill;
 mod fleet;
