@@ -53,9 +53,9 @@ pub(crate) struct Life {
 
 /// What an act came to.
 enum Came {
-    ToNothing,
-    ToHours(u64),
-    ToAnswer(Answer),
+    Nothing,
+    Hours(u64),
+    Answer(Answer),
 }
 
 impl Life {
@@ -171,9 +171,9 @@ impl Life {
         let mut answers = Vec::new();
         for came in came {
             match came? {
-                Came::ToAnswer(answer) => answers.push(answer),
-                Came::ToHours(hours) => self.tally.summed_up += hours,
-                Came::ToNothing => {}
+                Came::Answer(answer) => answers.push(answer),
+                Came::Hours(hours) => self.tally.summed_up += hours,
+                Came::Nothing => {}
             }
         }
         for ((answer, (question, before)), (_, after)) in answers.iter().zip(&before).zip(&after) {
@@ -220,11 +220,11 @@ impl Life {
     async fn act(&self, act: &Act) -> Result<Came, String> {
         let done = |done: Result<Came, StoreError>| match done {
             // Others are at it, and it is tried again later.
-            Err(StoreError::Contended(_)) => Ok(Came::ToNothing),
+            Err(StoreError::Contended(_)) => Ok(Came::Nothing),
             done => done.map_err(|error| format!("{act:?}: {error:?}")),
         };
         match act {
-            Act::Post(post) => self.post(post).await.map(|()| Came::ToNothing),
+            Act::Post(post) => self.post(post).await.map(|()| Came::Nothing),
             Act::SumUp { instance, steps } => {
                 let mut sum = 0;
                 for _ in 0..*steps {
@@ -236,25 +236,25 @@ impl Life {
                     .await
                     {
                         Ok(done) => sum += done,
-                        error => return done(error.map(Came::ToHours)),
+                        error => return done(error.map(Came::Hours)),
                     }
                 }
-                Ok(Came::ToHours(sum))
+                Ok(Came::Hours(sum))
             }
             Act::Delete { device } => {
                 let id = self.devices[*device].0;
                 let there = device::delete(&self.instances[0].0, self.owner, id, self.now).await;
-                done(there.map(|_| Came::ToNothing))
+                done(there.map(|_| Came::Nothing))
             }
             Act::Purge { instance } => {
                 let more = device::purge(&self.instances[*instance].0).await;
-                done(more.map(|_| Came::ToNothing))
+                done(more.map(|_| Came::Nothing))
             }
             Act::Ask(question) => {
                 let query = question.query(self.begin, self.now);
                 let db = &self.instances[question.instance].0;
                 let answer = rollup::find(db, self.owner, &self.asked(question), &query).await;
-                done(answer.map(|it| Came::ToAnswer(Answer::given(it))))
+                done(answer.map(|it| Came::Answer(Answer::given(it))))
             }
         }
     }

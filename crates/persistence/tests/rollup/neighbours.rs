@@ -47,7 +47,7 @@ async fn step(db: &Db) -> Result<u64, StoreError> {
 async fn partitions_are_made_while_hours_are_summed_up() {
     let rig = Rig::start(6).await;
     let [one, other] = two_instances(&rig).await;
-    let (_, summed_up, made) = tokio::join!(
+    let ((), summed_up, made) = tokio::join!(
         hold(&other, "lock table stale_hours in access exclusive mode"),
         later(step(&one)),
         later(later(partition::ensure_ahead(&other, now()))),
@@ -63,7 +63,7 @@ async fn a_series_may_go_while_its_hours_are_summed_up() {
     let [one, other] = two_instances(&rig).await;
     // As a purge does in the end.
     let purge = "delete from samples; delete from series";
-    let (_, summed_up) = tokio::join!(hold(&other, purge), later(step(&one)),);
+    let ((), summed_up) = tokio::join!(hold(&other, purge), later(step(&one)),);
     summed_up.unwrap();
     let kept = "select count(*) from series_hours";
     assert_eq!(

@@ -90,7 +90,7 @@ impl<'a> Dashboard<'a> {
                 assert!(writer.deleting.get(), "{}", answer.text);
             } else {
                 assert!(!deleted, "a device that was deleted: {}", answer.text);
-                let filled = question.check(answer.expect(200), &writer.sent(), least..=most);
+                let filled = question.check(&answer.expect(200), &writer.sent(), least..=most);
                 tally.filled.set(tally.filled.get() + usize::from(filled));
             }
             let pause = self.random.below(40).unsigned_abs();
@@ -144,11 +144,11 @@ impl Question {
     /// whether there were any readings.
     fn check(
         &self,
-        answer: Answer,
+        answer: &Answer,
         sent: &[Vec<Sample>],
         numbers: std::ops::RangeInclusive<usize>,
     ) -> bool {
-        let found = windows(&answer);
+        let found = windows(answer);
         let (least, most) = (*numbers.start(), *numbers.end());
         let mut expected = Windows::new();
         sent[..least]
