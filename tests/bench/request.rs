@@ -21,6 +21,8 @@ pub(crate) struct Request {
     readings: Vec<usize>,
     /// The number of the next reading.
     next: u64,
+    /// Seconds between two readings.
+    spacing: u64,
     /// The day that is written in `date`, in days since 1970.
     day: u64,
     date: [u8; 10],
@@ -71,6 +73,7 @@ impl Request {
             bytes,
             readings,
             next: 0,
+            spacing: 1,
             day: 0,
             date: [b'0'; 10],
         }
@@ -84,6 +87,11 @@ impl Request {
     /// Lets its next reading be of this time, in seconds since 1970.
     pub(crate) fn begin_at(&mut self, seconds: u64) {
         self.next = seconds - EPOCH;
+    }
+
+    /// Lets its readings be so many seconds apart.
+    pub(crate) fn spaced(self, spacing: u64) -> Self {
+        Self { spacing, ..self }
     }
 
     /// How many readings it carries.
@@ -101,7 +109,7 @@ impl Request {
         for &place in &self.readings {
             let reading = Reading(self.next);
             self.next += 1;
-            let seconds = reading.seconds();
+            let seconds = EPOCH + reading.0 * self.spacing;
             if seconds / DAY != self.day {
                 self.day = seconds / DAY;
                 self.date = date(self.day);
