@@ -1,6 +1,7 @@
 //! The bytes of a request, made once; only digits are written anew for each time it is sent.
 
 use crate::reading::{EPOCH, Reading};
+use std::time::UNIX_EPOCH;
 
 const BLANK: &[u8] =
     br#"{"metric":"temperature","value":000.000,"recorded_at":"0000-00-00T00:00:00.000Z"}"#;
@@ -23,6 +24,8 @@ pub(crate) struct Request {
     next: u64,
     /// Seconds between two readings.
     spacing: u64,
+    /// The time of the last reading in milliseconds since 1970, where each is of the moment at which it is sent.
+    sent_at: Option<u64>,
     /// The day that is written in `date`, in days since 1970.
     day: u64,
     date: [u8; 10],
@@ -74,6 +77,7 @@ impl Request {
             readings,
             next: 0,
             spacing: 1,
+            sent_at: None,
             day: 0,
             date: [b'0'; 10],
         }
@@ -94,6 +98,14 @@ impl Request {
         Self { spacing, ..self }
     }
 
+    /// Lets each reading be of the moment at which it is sent, as those of a device that is heard all day.
+    pub(crate) fn live(self) -> Self {
+        Self {
+            sent_at: Some(0),
+            ..self
+        }
+    }
+
     /// How many readings it carries.
     pub(crate) fn readings(&self) -> usize {
         self.readings.len()
@@ -109,7 +121,15 @@ impl Request {
         for &place in &self.readings {
             let reading = Reading(self.next);
             self.next += 1;
-            let seconds = EPOCH + reading.0 * self.spacing;
+            let (seconds, milliseconds) = if let Some(before) = self.sent_at {
+                let now = UNIX_EPOCH.elapsed().unwrap().as_millis();
+                let at = u64::try_from(now).unwrap().max(before + 1);
+                self.sent_at = Some(at);
+                (at / 1000, at % 1000)
+            } else {
+                let seconds = EPOCH + reading.0 * self.spacing;
+                (seconds, reading.milliseconds())
+            };
             if seconds / DAY != self.day {
                 self.day = seconds / DAY;
                 self.date = date(self.day);
@@ -125,7 +145,7 @@ impl Request {
             digits(&mut time[0..2], seconds % DAY / 3600);
             digits(&mut time[3..5], seconds % 3600 / 60);
             digits(&mut time[6..8], seconds % 60);
-            digits(&mut time[9..12], reading.milliseconds());
+            digits(&mut time[9..12], milliseconds);
         }
     }
 }

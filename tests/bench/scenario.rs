@@ -153,8 +153,9 @@ pub(crate) fn chosen(options: &Options, keys: &[String]) -> Vec<Scenario> {
         };
         let request = |key: &String| match kind {
             Kind::Health => Request::health(),
+            Kind::Readings(1) | Kind::Plain | Kind::Lean => Request::post(key, 1).live(),
             Kind::Readings(readings) => Request::post(key, readings),
-            Kind::Plain | Kind::Lean | Kind::Copy(_) => Request::post(key, 1),
+            Kind::Copy(_) => Request::post(key, 1),
         };
         if options.wants(name) {
             chosen.push(Scenario {
