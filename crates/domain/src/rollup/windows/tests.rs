@@ -136,7 +136,12 @@ fn check(interval: Interval, zone: Zone, range: (Timestamp, Timestamp)) {
         "{}",
         what()
     );
-    for pair in edges.windows(2) {
+    // Of a year of hours some will do.
+    let step = match interval.fixed_seconds() {
+        Some(_) => edges.len() / 20 + 1,
+        None => 1,
+    };
+    for pair in edges.windows(2).step_by(step) {
         let alone = Windows::covering(interval, zone, (pair[0], pair[1])).unwrap();
         assert_eq!(alone.edges(), pair, "{}", what());
     }
