@@ -199,7 +199,9 @@ fn summing_up(most: i64) -> String {
          gone as (delete from stale_hours where ctid = any (array( \
              select marks.ctid from picked cross join lateral ( \
                  select ctid from stale_hours where stale_hours.series_id = picked.series_id \
-                 and stale_hours.hour = picked.hour offset 0) as marks))), \
+                 and stale_hours.hour = picked.hour offset 0) as marks \
+             where picked.series_id in (select id from there) \
+                or not exists (select from series where id = picked.series_id)))), \
          stored as (insert into series_hours \
              (series_id, hour, first_at, last_at, count, sum, sum_squares, min, max, first, last) \
              select picked.series_id, picked.hour, first_at, last_at, count, sum, sum_squares, min, max, \
