@@ -6,6 +6,7 @@
 //! hours before `closed_hour` that are not marked. It follows `marking_hour` once every hour between that
 //! has samples is marked. A mark goes in the very statement that sums up what it saw.
 
+use super::{ONE_SNAPSHOT, one};
 use crate::{Db, StoreError, Tx};
 use domain::Timestamp;
 use sqlx::Row;
@@ -112,10 +113,12 @@ async fn move_marking_hour(db: &Db, target: i64) -> Result<(), StoreError> {
     .await
 }
 
-/// Whether nobody else is summing up, as long as this transaction takes.
+/// Whether nobody else is summing up, as long as this transaction takes. It sees the database as it is before
+/// the lock is had; if someone else changed an hour of its own just then, it is run again.
 async fn is_alone(tx: &Tx) -> Result<bool, StoreError> {
-    let lock = sqlx::query("select pg_try_advisory_xact_lock($1)");
-    tx.fetch_bool(lock.bind(LOCK)).await
+    let lock = format!("select pg_try_advisory_xact_lock({LOCK})");
+    let [done] = tx.message([format!("{ONE_SNAPSHOT}; {lock}")]).await?;
+    one(&done)
 }
 
 /// Marks what there is in an hour that nobody marked, so that from now on it can be trusted but for marks,
@@ -173,9 +176,8 @@ async fn sum_up(db: &Db, summing: &Summing) -> Result<i64, StoreError> {
     .await
 }
 
-/// One statement, so one snapshot: a mark that is not seen belongs to samples that are not seen, and
-/// stays. It begins with a series by chance, so that those which are marked all the time keep no other
-/// from its turn. Each hour is looked up behind the one before, however often it is marked. A series that is
+/// A mark that is not seen belongs to samples that are not seen, and stays. It begins with a series by chance, so
+/// that those which are marked all the time keep no other from its turn. Each hour is looked up behind the one before, however often it is marked. A series that is
 /// being removed is left out.
 fn summing_up(most: i64) -> String {
     format!(

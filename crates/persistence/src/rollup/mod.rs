@@ -34,6 +34,12 @@ const SPACING_READINGS: i64 = 1_001;
 /// everything is read from samples.
 const MOST_MARKS: usize = 20_000;
 
+/// All statements of the transaction see the same, and partitions that they know of: the snapshot is taken after
+/// the lock, for otherwise samples that move into a new partition would be seen nowhere, and before anything is
+/// planned, for otherwise the first samples of a partition that the plan does not know would be left out.
+const ONE_SNAPSHOT: &str = "set transaction isolation level repeatable read; \
+                            lock table only samples in access share mode";
+
 /// A metric of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Series {
@@ -119,9 +125,7 @@ async fn look_up(
     let (first, last) = plan::whole_hours(query);
     let series = format!("device_id = any({ids}) and metric = any({metrics})");
     let statements = [
-        "set transaction isolation level repeatable read, read only".to_owned(),
-        // Before the snapshot is taken: samples that move into a new partition now would be seen nowhere.
-        "lock table only samples in access share mode".to_owned(),
+        format!("set transaction read only; {ONE_SNAPSHOT}"),
         format!(
             "select count(*) from devices where id = any({ids}) and owner_id = '{}' and deleted_at is null",
             owner.user_id().0
@@ -137,7 +141,7 @@ async fn look_up(
              group by series_id, run order by 1, 2 limit {MOST_MARKS} + 1"
         ),
     ];
-    let [_, _, count, series, horizon, marks] = tx.message(statements).await?;
+    let [_, count, series, horizon, marks] = tx.message(statements).await?;
     if usize::try_from(one::<i64>(&count)?) != Ok(devices.len()) {
         return Ok(None);
     }
