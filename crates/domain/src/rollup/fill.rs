@@ -91,7 +91,7 @@ impl Fill {
         match self {
             Self::None | Self::Null => None,
             Self::Previous => known(before),
-            Self::Number(number) => Some(number.into()),
+            Self::Number(number) => WideDecimal::parse(&number.to_string()).ok(),
             Self::Linear => {
                 let point = |bucket: Option<&Bucket>| {
                     let value = known(bucket)?.to_string().parse().ok()?;
@@ -116,7 +116,7 @@ fn between(
     let rise = high.checked_sub(low)?;
     let ratio = Decimal::from(part).checked_div(Decimal::from(whole))?;
     let value = low.checked_add(rise.checked_mul(ratio)?)?;
-    WideDecimal::parse(value.round_sf(16)?.normalize().to_string()).ok()
+    WideDecimal::parse(&value.round_sf(16)?.normalize().to_string()).ok()
 }
 
 #[cfg(test)]
@@ -132,7 +132,7 @@ mod tests {
             start: at(hour),
             end: at(hour + 1),
             count: 1,
-            values: vec![WideDecimal::parse(value.to_owned()).ok()],
+            values: vec![WideDecimal::parse(value).ok()],
         }
     }
 

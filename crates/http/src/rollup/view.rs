@@ -197,7 +197,7 @@ impl Serialize for Edge {
                 rest /= 10;
             }
         }
-        serializer.serialize_str(&String::from_utf8_lossy(&text))
+        serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) struct Open {
     opening: Option<Arc<[String]>>,
     /// What is to be sent in one message with COMMIT.
     closing: Vec<String>,
+    ended: bool,
 }
 
 impl Open {
@@ -40,6 +41,7 @@ impl Open {
             connection: Some(connection),
             opening,
             closing: Vec::new(),
+            ended: false,
         }
     }
 
@@ -62,12 +64,22 @@ impl Open {
             .map(|it| it.to_vec())
             .unwrap_or_default();
         all.extend(statements);
+        last(send(self.connection()?, &all).await?)
+    }
+
+    /// Runs statements in one message with COMMIT, so that all of what is done is done.
+    pub(super) async fn last_message<const N: usize>(
+        &mut self,
+        statements: [String; N],
+    ) -> Result<[Done; N]> {
+        let mut all = mem::take(&mut self.closing);
+        all.extend(statements);
+        all.push("COMMIT".to_owned());
+        self.begun().await?;
         let mut done = send(self.connection()?, &all).await?;
-        let first = done.len().saturating_sub(N);
-        done.drain(..first);
-        done.try_into().map_err(|_| {
-            sqlx::Error::Protocol("a message was answered with too few results".to_owned())
-        })
+        self.ended = true;
+        done.pop();
+        last(done)
     }
 
     /// Runs one statement as a transaction of its own, in one message, and answers the connection.
@@ -114,7 +126,7 @@ impl Open {
     }
 
     async fn end(mut self, how: &str) -> Result<PoolConnection<Postgres>> {
-        if self.opening.is_none() {
+        if self.opening.is_none() && !self.ended {
             let mut last = mem::take(&mut self.closing);
             last.push(how.to_owned());
             send(self.connection()?, &last).await?;
@@ -131,10 +143,20 @@ impl Drop for Open {
     fn drop(&mut self) {
         if let Some(connection) = &mut self.connection
             && self.opening.is_none()
+            && !self.ended
         {
             connection.close_on_drop();
         }
     }
+}
+
+/// What the last statements of a message came to.
+fn last<const N: usize>(mut done: Vec<Done>) -> Result<[Done; N]> {
+    let first = done.len().saturating_sub(N);
+    done.drain(..first);
+    done.try_into().map_err(|_| {
+        sqlx::Error::Protocol("a message was answered with too few results".to_owned())
+    })
 }
 
 /// A connection is taken out only when the transaction ends, and with it the handle.

@@ -74,6 +74,15 @@ impl Tx {
         self.note(result)
     }
 
+    /// Runs statements in one message with COMMIT, for work that only reads: nothing may be run after it.
+    pub(crate) async fn last_message<const N: usize>(
+        &self,
+        statements: [String; N],
+    ) -> Result<[Done; N], StoreError> {
+        let result = self.open.lock().await.last_message(statements).await;
+        self.note(result)
+    }
+
     /// Loads rows in the binary form of COPY, and answers how many there were.
     pub(crate) async fn copy_in(&self, statement: &str, rows: &[u8]) -> Result<u64, StoreError> {
         let result = self.open.lock().await.copy_in(statement, rows).await;

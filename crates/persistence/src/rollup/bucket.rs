@@ -4,13 +4,19 @@ use crate::ingest::literal;
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use domain::{Timestamp, rollup::Windows};
 
-/// The edges that windows of different lengths are looked up in.
-pub(super) fn edges(windows: &Windows) -> String {
+/// What the edges of windows of different lengths are looked up in, at the begin of a statement.
+pub(super) fn with_edges(windows: &Windows) -> String {
     if windows.fixed().is_some() {
-        return "null".to_owned();
+        return String::new();
     }
-    let text = |edge: &Timestamp| format!("\"{}\"", known(*edge).to_rfc3339());
-    literal::array(windows.edges().iter().map(text), "timestamptz")
+    let edges = || windows.edges().iter().map(|edge| known(*edge));
+    let times = edges().map(|edge| format!("\"{}\"", edge.to_rfc3339()));
+    let micros = edges().map(|edge| edge.timestamp_micros());
+    format!(
+        "with windows as materialized (select {} as times, {} as micros)",
+        literal::array(times, "timestamptz"),
+        literal::array(micros, "bigint"),
+    )
 }
 
 /// The begin of the window that an instant lies in.
@@ -22,7 +28,11 @@ pub(super) fn bucket(windows: &Windows, at: &str) -> String {
             anchor.to_rfc3339()
         );
     }
-    let edges = "(select edges from windows)";
+    edge_before("times", at)
+}
+
+fn edge_before(edges: &str, at: &str) -> String {
+    let edges = format!("(select {edges} from windows)");
     format!("({edges})[width_bucket({at}, {edges})]")
 }
 
@@ -42,6 +52,7 @@ pub(super) fn bucket_of_hour(windows: &Windows) -> String {
         Some((first, width)) => {
             format!("({first} + (hour - {first}) / {width} * {width})::bigint * 3600000000")
         }
+        None if windows.fixed().is_none() => edge_before("micros", "hour::bigint * 3600000000"),
         None => micros(&bucket(windows, "to_timestamp(hour * 3600.0)")),
     }
 }

@@ -3,6 +3,7 @@
 mod bucket;
 mod hours;
 mod plan;
+mod row;
 mod statement;
 
 pub use hours::{Summing, step};
@@ -16,11 +17,9 @@ use crate::{
 };
 use chrono::TimeDelta;
 use domain::{
-    Timestamp,
-    decimal::WideDecimal,
     device::DeviceId,
     reading::Metric,
-    rollup::{Bucket, RollupQuery, SeriesRollup},
+    rollup::{RollupQuery, SeriesRollup},
 };
 use plan::Stale;
 use sqlx::{Row, postgres::PgRow};
@@ -29,6 +28,9 @@ use uuid::Uuid;
 
 /// Readings before the end of a range that tell how far readings of a series are apart.
 const SPACING_READINGS: i64 = 1_001;
+
+/// Marks that are read as they are; where there are more, neighbours are put together first.
+const FEW_MARKS: usize = 200;
 
 /// Most stretches of hours that are looked at because they are to be summed up again; where there are more,
 /// everything is read from samples.
@@ -79,16 +81,6 @@ pub async fn find(
         if groups.is_empty() {
             return Ok(Some(filled(rollups, query)));
         }
-        let statement = statement::statement(query, &known.series, &groups, &plan);
-        let [done] = tx.message([statement]).await?;
-        let ends: HashMap<Timestamp, Timestamp> = query.windows.windows.iter().collect();
-        for row in &done.rows {
-            let place = usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(usize::MAX);
-            let bucket = bucket(row, query, &ends)?;
-            if let Some(rollup) = rollups.get_mut(place) {
-                rollup.buckets.push(bucket);
-            }
-        }
         if query.completeness {
             for (id, spacing) in spacings(tx, query, &known.series).await? {
                 let place = groups.get(&id).and_then(|place| rollups.get_mut(*place));
@@ -97,6 +89,9 @@ pub async fn find(
                 }
             }
         }
+        let statements = statement::statements(query, &known.series, &groups, &plan);
+        let done = tx.last_message(statements).await?;
+        row::buckets(&done, query, &groups, &mut rollups)?;
         Ok(Some(filled(rollups, query)))
     })
     .await
@@ -124,27 +119,31 @@ async fn look_up(
     let metrics = literal::array(quoted, "text");
     let (first, last) = plan::whole_hours(query);
     let series = format!("device_id = any({ids}) and metric = any({metrics})");
+    let marks = format!(
+        "stale_hours where series_id = any(array(select id from series where {series})) \
+         and hour >= {first} and hour < {last}"
+    );
     let statements = [
-        format!("set transaction read only; {ONE_SNAPSHOT}"),
+        ONE_SNAPSHOT.to_owned(),
         format!(
             "select count(*) from devices where id = any({ids}) and owner_id = '{}' and deleted_at is null",
             owner.user_id().0
         ),
         format!("select id, device_id, metric from series where {series}"),
         "select closed_hour::bigint from rollup_horizon".to_owned(),
-        // Neighbours as one: what arrived late is mostly a long stretch of time.
         format!(
-            "select series_id, min(hour)::bigint, max(hour)::bigint + 1 from ( \
-                 select series_id, hour, hour - dense_rank() over (partition by series_id order by hour) as run \
-                 from stale_hours where series_id in (select id from series where {series}) \
-                 and hour >= {first} and hour < {last}) as marks \
-             group by series_id, run order by 1, 2 limit {MOST_MARKS} + 1"
+            "select distinct series_id, hour::bigint, hour::bigint + 1 from {marks} order by 1, 2 limit {FEW_MARKS} + 1"
         ),
     ];
-    let [_, count, series, horizon, marks] = tx.message(statements).await?;
+    let [_, count, series, horizon, few] = tx.message(statements).await?;
     if usize::try_from(one::<i64>(&count)?) != Ok(devices.len()) {
         return Ok(None);
     }
+    let marks = if few.rows.len() <= FEW_MARKS {
+        few
+    } else {
+        many_marks(tx, &marks).await?
+    };
     let mut stale = Stale::new();
     for row in &marks.rows {
         let run = (row.try_get(1)?, row.try_get(2)?);
@@ -163,6 +162,18 @@ async fn look_up(
         closed_hour: one(&horizon)?,
         stale,
     }))
+}
+
+/// Neighbours as one: what arrived late is mostly a long stretch of time.
+async fn many_marks(tx: &Tx, marks: &str) -> Result<Done, StoreError> {
+    let statement = format!(
+        "select series_id, min(hour)::bigint, max(hour)::bigint + 1 from ( \
+             select series_id, hour, hour - dense_rank() over (partition by series_id order by hour) as run \
+             from {marks}) as marks \
+         group by series_id, run order by 1, 2 limit {MOST_MARKS} + 1"
+    );
+    let [marks] = tx.message([statement]).await?;
+    Ok(marks)
 }
 
 /// The only value of the only row.
@@ -216,34 +227,6 @@ fn groups(rollups: &[SeriesRollup], series: &[Series]) -> HashMap<i32, usize> {
         .iter()
         .filter_map(|it| Some((it.id, place(it)?)))
         .collect()
-}
-
-fn bucket(
-    row: &PgRow,
-    query: &RollupQuery,
-    ends: &HashMap<Timestamp, Timestamp>,
-) -> Result<Bucket, StoreError> {
-    let start = Timestamp::from_timestamp_micros(row.try_get(1)?);
-    let window = start.and_then(|start| Some((start, *ends.get(&start)?)));
-    let (start, end) = window
-        .ok_or_else(|| StoreError::corrupt("rollup", "a bucket begins where no window does"))?;
-    let value = |(place, _)| {
-        let text: Option<String> = row.try_get(3 + place)?;
-        text.map(WideDecimal::parse)
-            .transpose()
-            .map_err(|error| StoreError::corrupt("samples.value", error))
-    };
-    Ok(Bucket {
-        start,
-        end,
-        count: row.try_get(2)?,
-        values: query
-            .aggregates
-            .iter()
-            .enumerate()
-            .map(value)
-            .collect::<Result<_, _>>()?,
-    })
 }
 
 fn filled(mut rollups: Vec<SeriesRollup>, query: &RollupQuery) -> Vec<SeriesRollup> {

@@ -1,8 +1,8 @@
-//! The statement that sums up kept hours and samples by window.
+//! The statements that sum up kept hours and samples by window.
 
 use super::{
     Series,
-    bucket::{bucket, bucket_of_hour, counted_in_hours, edges, micros},
+    bucket::{bucket, bucket_of_hour, counted_in_hours, micros, with_edges},
     plan::Plan,
 };
 use crate::ingest::literal;
@@ -60,9 +60,6 @@ fn parts_of(aggregate: Aggregate) -> Vec<Part> {
 }
 
 /// What the pieces of a window come to, or its only one.
-///
-/// Numbers leave as text, since they may have more digits than a decimal here holds. Those that are one of
-/// several equal ones (1.0 and 1.00) are without trailing zeros, whichever it was.
 fn whole(aggregate: Aggregate, is_single: bool) -> String {
     let all = |function: &str, name: &str| {
         if is_single {
@@ -79,25 +76,24 @@ fn whole(aggregate: Aggregate, is_single: bool) -> String {
         }
     };
     let (count, sum) = (all("sum", "count"), all("sum", "sum"));
-    let expression = match aggregate {
+    match aggregate {
         Aggregate::Count => count,
-        Aggregate::Avg => format!("trim_scale({sum} / {count})"),
+        Aggregate::Avg => format!("{sum} / {count}"),
         Aggregate::Sum => sum,
-        Aggregate::Min => format!("trim_scale({})", all("min", "min")),
-        Aggregate::Max => format!("trim_scale({})", all("max", "max")),
+        Aggregate::Min => all("min", "min"),
+        Aggregate::Max => all("max", "max"),
         Aggregate::First => nearest("first", "first_at"),
         Aggregate::Last => nearest("last", "last_at desc"),
         Aggregate::Stddev => {
             let (count, squares) = (format!("{count}::numeric"), all("sum", "sum_squares"));
             format!(
-                "trim_scale(case when {count} > 1 then sqrt(\
-                 ({count} * {squares} - {sum} * {sum}) / ({count} * ({count} - 1))) end)"
+                "case when {count} > 1 then sqrt(\
+                 ({count} * {squares} - {sum} * {sum}) / ({count} * ({count} - 1))) end"
             )
         }
-        Aggregate::Median => return percentile(50),
-        Aggregate::Percentile(percent) => return percentile(percent),
-    };
-    format!("({expression})::text")
+        Aggregate::Median => percentile(50),
+        Aggregate::Percentile(percent) => percentile(percent),
+    }
 }
 
 /// Whether each window of each entry of the answer is a single piece, so that there is nothing to sum up.
@@ -119,16 +115,22 @@ fn percentile(percent: u8) -> String {
         )
     };
     let (low, high) = (value(0), value(1));
-    format!("trim_scale({low} + ({high} - {low}) * ({rank} % 100) * 0.01)::text")
+    format!("{low} + ({high} - {low}) * ({rank} % 100) * 0.01")
 }
 
-/// Answers group, begin of the window in microseconds, count, and what was asked for, in order.
-pub(super) fn statement(
+/// Whatever there is nothing of.
+const NOTHING: &str = "select where false";
+
+/// Each answers a series of the entry, the begin of the window in microseconds, the count, and what was asked
+/// for, in order.
+///
+/// Where there is nothing to sum up, hours and samples are read each by itself, which is twice as fast.
+pub(super) fn statements(
     query: &RollupQuery,
     series: &[Series],
     groups: &HashMap<i32, usize>,
     plan: &Plan,
-) -> String {
+) -> [String; 2] {
     let mut parts = vec![COUNT];
     for part in query.aggregates.iter().flat_map(parts_of) {
         if parts.iter().all(|it| it.name != part.name) {
@@ -137,34 +139,54 @@ pub(super) fn statement(
     }
     let names: Vec<&str> = parts.iter().map(|part| part.name).collect();
     let names = names.join(", ");
-    let pieces = [
-        plan.hours
-            .map(|hours| from_hours(query, series, hours, plan, &names)),
-        (!plan.samples.is_empty()).then(|| from_samples(query, plan, &parts, &names)),
-    ];
-    let pieces: Vec<String> = pieces.into_iter().flatten().collect();
-    let is_single = is_single(query, groups, plan);
-    let wholes = query.aggregates.iter().fold(String::new(), |mut all, it| {
+    let hours = plan
+        .hours
+        .map(|hours| from_hours(query, series, hours, plan, &names));
+    let samples = (!plan.samples.is_empty()).then(|| from_samples(query, plan, &parts, &names));
+    if is_single(query, groups, plan) {
+        let all = |pieces: Option<String>| pieces.map(|pieces| singles(query, &pieces));
+        return [all(hours), all(samples)].map(|it| it.unwrap_or_else(|| NOTHING.to_owned()));
+    }
+    let pieces: Vec<String> = [hours, samples].into_iter().flatten().collect();
+    let sums = sums(query, groups, &pieces.join(" union all "));
+    [sums, NOTHING.to_owned()]
+}
+
+/// Where each piece is a window.
+fn singles(query: &RollupQuery, pieces: &str) -> String {
+    format!(
+        "{} select series_id, bucket, count{} from ({pieces}) as pieces",
+        with_edges(&query.windows.windows),
+        wholes(query, true),
+    )
+}
+
+/// Where a window has several pieces.
+fn sums(query: &RollupQuery, groups: &HashMap<i32, usize>, pieces: &str) -> String {
+    let (series, key, groups) = if query.combine {
+        let (ids, places): (Vec<i32>, Vec<usize>) =
+            groups.iter().map(|(id, place)| (*id, *place)).unzip();
+        let groups = format!(
+            " join unnest({}, {}) as groups (series_id, place) using (series_id)",
+            literal::array(ids.iter(), "integer"),
+            literal::array(places.iter(), "bigint"),
+        );
+        ("min(series_id)", "place", groups)
+    } else {
+        ("series_id", "series_id", String::new())
+    };
+    format!(
+        "{} select {series}, bucket, sum(count){} from ({pieces}) as pieces{groups} group by {key}, bucket",
+        with_edges(&query.windows.windows),
+        wholes(query, false),
+    )
+}
+
+fn wholes(query: &RollupQuery, is_single: bool) -> String {
+    query.aggregates.iter().fold(String::new(), |mut all, it| {
         let _ = write!(all, ", {}", whole(it, is_single));
         all
-    });
-    let (count, group) = if is_single {
-        ("count", "")
-    } else {
-        ("sum(count)", "group by place, bucket ")
-    };
-    let (ids, places): (Vec<i32>, Vec<usize>) =
-        groups.iter().map(|(id, place)| (*id, *place)).unzip();
-    format!(
-        "with windows as materialized (select {edges} as edges), pieces as ({pieces}) \
-         select place, bucket, {count}::bigint{wholes} \
-         from pieces join unnest({ids}, {places}) as groups (series_id, place) using (series_id) \
-         {group}order by place, bucket",
-        edges = edges(&query.windows.windows),
-        pieces = pieces.join(" union all "),
-        ids = literal::array(ids.iter(), "integer"),
-        places = literal::array(places.iter(), "bigint"),
-    )
+    })
 }
 
 fn from_hours(
