@@ -11,6 +11,8 @@ mod m20261101_000006_armed_devices;
 mod m20261101_000007_store_readings;
 mod m20261101_000008_rollup_hours;
 mod m20261101_000009_device_tags;
+mod m20261101_000010_alert_engine;
+mod m20261101_000011_device_status;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use sea_orm_migration::{
@@ -43,6 +45,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000007_store_readings::Migration),
             Box::new(m20261101_000008_rollup_hours::Migration),
             Box::new(m20261101_000009_device_tags::Migration),
+            Box::new(m20261101_000010_alert_engine::Migration),
+            Box::new(m20261101_000011_device_status::Migration),
         ]
     }
 }

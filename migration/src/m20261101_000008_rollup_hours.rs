@@ -60,7 +60,10 @@ begin
     update rollup_horizon set marking_hour = greatest(
         marking_hour, least(target, floor(extract(epoch from clock_timestamp()) / 3600)::integer));
 end $$;
+";
 
+/// What it was before devices remembered when to look at them again.
+pub(crate) const STORE_READINGS: &str = r"
 create or replace function store_readings(
     device_ids uuid[], seen_at timestamptz,
     series integer[], times bigint[], vals numeric[],
@@ -136,6 +139,6 @@ drop table series_hours;
 ";
 
 crate::migration! {
-    up: UP,
+    up: &format!("{UP}{STORE_READINGS}"),
     down: &format!("drop function store_readings;{}{DROP}", store_readings::UP),
 }

@@ -23,6 +23,7 @@ mod plain;
 mod reading;
 mod request;
 mod rig;
+mod rules;
 mod scenario;
 mod stored;
 mod table;
@@ -56,7 +57,7 @@ async fn main() -> ExitCode {
         }
         None => {}
     }
-    for part in [Part::Ingest, Part::Dashboards] {
+    for part in [Part::Ingest, Part::Rules, Part::Dashboards] {
         if part.is_wanted(&options) && !part.measure(&options).await {
             return ExitCode::FAILURE;
         }
@@ -68,6 +69,7 @@ async fn main() -> ExitCode {
 fn names() -> impl Iterator<Item = &'static str> {
     scenario::names()
         .chain([overload::NAME])
+        .chain(rules::names())
         .chain(dashboard::names())
 }
 
@@ -75,6 +77,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 #[derive(Debug, Clone, Copy)]
 enum Part {
     Ingest,
+    Rules,
     Dashboards,
 }
 
@@ -84,6 +87,9 @@ impl Part {
             Self::Ingest => {
                 let mut names = scenario::names().chain([overload::NAME]);
                 names.any(|name| options.wants(name))
+            }
+            Self::Rules => {
+                options.stored.is_none() && rules::names().any(|name| options.wants(name))
             }
             Self::Dashboards => {
                 options.stored.is_none() && dashboard::names().any(|name| options.wants(name))
@@ -95,6 +101,7 @@ impl Part {
     async fn measure(self, options: &Options) -> bool {
         let devices = match self {
             Self::Ingest => options.devices(),
+            Self::Rules => rules::DEVICES,
             Self::Dashboards => dashboard::DEVICES,
         };
         let mut rig = tokio::select! {
@@ -104,6 +111,10 @@ impl Part {
         let run = async {
             match self {
                 Self::Ingest => run(&rig, options).await,
+                Self::Rules => {
+                    let acknowledged = rules::run(&rig, options).await;
+                    is_stored(&rig, "select count(*) from samples", acknowledged).await
+                }
                 Self::Dashboards => {
                     let acknowledged = dashboard::run(&mut rig, options).await;
                     println!();

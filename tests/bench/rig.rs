@@ -112,7 +112,13 @@ impl Rig {
         request.send().await.unwrap().json().await.unwrap()
     }
 
-    async fn post(&self, path: &str, token: &str, body: &serde_json::Value) -> serde_json::Value {
+    /// Posts to a path of the API.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        token: &str,
+        body: &serde_json::Value,
+    ) -> serde_json::Value {
         let url = format!("http://{}/api/v1/{path}", self.address);
         let request = self.http.post(url).bearer_auth(token).json(body);
         request.send().await.unwrap().json().await.unwrap()

@@ -37,6 +37,7 @@ async fn serve(
         IngestSettings {
             max_readings: settings.ingest_queue_readings,
             max_bytes: settings.ingest_queue_bytes,
+            lateness: settings.alert_lateness(),
         },
     );
     let beside = settings.rollup_hours().then(|| ingest.count());

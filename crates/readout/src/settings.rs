@@ -6,6 +6,7 @@
 )]
 
 use crate::Failure;
+use chrono::TimeDelta;
 use clap::{Args, ValueEnum, value_parser};
 use domain::{duration::Duration, rate_limit::MAX_RATE};
 use http::RateLimitSettings;
@@ -144,6 +145,12 @@ pub(crate) struct Settings {
     )]
     rollup_hours: Switch,
 
+    /// How much older than the newest reading of its metric one may be to be judged by alert rules: within this
+    /// it does not matter in which order readings arrive; the same on all instances
+    #[arg(long, global = true, env = "ALERT_LATENESS", value_name = "DURATION", default_value = "10m",
+        value_parser = Duration::parse)]
+    alert_lateness: Duration,
+
     /// Whether devices and owners have quotas of readings; more are answered with 429
     #[arg(
         long,
@@ -221,6 +228,11 @@ impl Settings {
     /// Whether closed hours are summed up here.
     pub(crate) fn rollup_hours(&self) -> bool {
         matches!(self.rollup_hours, Switch::On)
+    }
+
+    /// How late a reading may be to be judged.
+    pub(crate) fn alert_lateness(&self) -> TimeDelta {
+        TimeDelta::seconds(self.alert_lateness.seconds().into())
     }
 
     /// The quotas of readings, if there are any.

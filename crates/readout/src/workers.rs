@@ -3,7 +3,8 @@
 use http::{Clock, RateLimits};
 use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{
-    Db, StoreError, device, ingest::IngestCount, partition, rejection::Rejections, rollup, session,
+    Db, StoreError, alert, device, ingest::IngestCount, partition, rejection::Rejections, rollup,
+    session,
 };
 use std::time::{Duration, Instant};
 use tokio::{sync::watch, task::JoinSet};
@@ -19,6 +20,9 @@ const PURGE_EVERY: Duration = Duration::from_secs(5);
 
 /// The pause between two steps of removing one, so that requests get their turn.
 const PURGE_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often devices and rules are looked for that have heard nothing for too long.
+const SILENCE_EVERY: Duration = Duration::from_secs(1);
 
 /// How often hours that are to be summed up are looked for.
 const ROLLUP_EVERY: Duration = Duration::from_secs(1);
@@ -79,6 +83,16 @@ impl Workers {
         tasks.spawn_local(repeat("purge", stopping, async move || {
             let more = device::purge(&own).await?;
             Ok(if more { PURGE_PAUSE } else { PURGE_EVERY })
+        }));
+        let (own, stopping) = each(db);
+        tasks.spawn_local(repeat("offline", stopping, async move || {
+            let more = device::find_offline(&own, clock.now()).await?;
+            Ok(if more { PURGE_PAUSE } else { SILENCE_EVERY })
+        }));
+        let (own, stopping) = each(db);
+        tasks.spawn_local(repeat("silence", stopping, async move || {
+            let more = alert::find_silent(&own, clock.now()).await?;
+            Ok(if more { PURGE_PAUSE } else { SILENCE_EVERY })
         }));
         if let Some(ingest) = ingest {
             let (own, stopping) = each(db);

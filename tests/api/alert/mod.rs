@@ -1,9 +1,14 @@
 //! `/alerts`: when they fire, when they resolve, and what people do with them.
 
+mod fleet;
 mod hand;
 mod late;
 mod list;
+mod order;
+mod oscillation;
 mod parallel;
+mod silence;
+mod timeline;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -163,7 +168,7 @@ async fn the_episodes_of_a_batch_follow_the_time_of_measurement() {
 }
 
 #[tokio::test]
-async fn a_reading_that_arrives_late_is_stored_and_changes_no_alert() {
+async fn a_reading_that_arrives_too_late_is_stored_and_changes_no_alert() {
     let app = App::start().await;
     let (user, device, _) = armed(&app).await;
     device
@@ -171,27 +176,39 @@ async fn a_reading_that_arrives_late_is_stored_and_changes_no_alert() {
         .await
         .expect(201);
     let before = alerts(&user).await;
-    for (seconds, value) in [(200, 99), (150, 500)] {
-        device
-            .ingest_text(&reading_at(ago(seconds), value))
-            .await
-            .expect(201);
+    for (seconds, value) in [(701, 99), (750, 500)] {
+        let body = reading_at(ago(seconds), value);
+        let receipt = device.ingest_text(&body).await.expect(201);
+        assert_eq!(receipt.body["late"], true, "{}", receipt.text);
     }
     assert_eq!(alerts(&user).await, before);
     device
         .ingest_text(&reading_at(ago(50), 99))
         .await
         .expect(201);
-    device
-        .ingest_text(&reading_at(ago(75), 500))
+    let both =
+        batch([(651, 500), (650, 99)].map(|(seconds, value)| reading_at(ago(seconds), value)));
+    let receipt = device
+        .post_text("/readings?receipt=full", &both)
         .await
-        .expect(201);
+        .expect(200);
+    assert_eq!(
+        (&receipt.body["accepted"], &receipt.body["late"]),
+        (&json!(2), &json!(1))
+    );
+    let late: Vec<_> = receipt.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["late"])
+        .collect();
+    assert_eq!(late, [true, false]);
     let after = alerts(&user).await;
     assert_eq!(after.len(), 1);
     assert_eq!(after[0]["resolved_reason"], "recovered");
     assert_eq!(after[0]["peak_value"], 101);
     let stored = user.get(&device.path("/readings")).await.expect(200);
-    assert_eq!(stored.data().len(), 5);
+    assert_eq!(stored.data().len(), 6);
 }
 
 #[tokio::test]

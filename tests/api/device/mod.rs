@@ -1,6 +1,7 @@
 //! `/devices` and `/devices/{id}`.
 
 mod list;
+mod status;
 mod tags;
 
 use reqwest::Method;

@@ -18,7 +18,7 @@ async fn an_atomic_batch_is_stored_whole_and_again_it_is_a_duplicate() {
     };
     let body = some(40);
     let answer = device.post_text(ATOMIC, &body).await.expect(200);
-    let expected = json!({"accepted": 40, "duplicates": 0, "rejected": 0, "errors": []});
+    let expected = json!({"accepted": 40, "late": 0, "duplicates": 0, "rejected": 0, "errors": []});
     assert_eq!(answer.body, expected);
     assert!(!answer.header("ratelimit").is_empty());
     // Duplicates refuse nothing: a batch whose answer was lost may be sent again, and grow.
@@ -192,7 +192,8 @@ async fn a_full_receipt_lists_what_became_of_each_reading() {
     ]);
     let full = "/readings?receipt=full";
     let answer = device.post_text(full, &body).await.expect(200);
-    let item = |index: u64, outcome: &str| json!({"index": index, "outcome": outcome});
+    let item =
+        |index: u64, outcome: &str| json!({"index": index, "outcome": outcome, "late": false});
     let outcomes = ["conflict", "created", "rejected", "duplicate"];
     let expected: Vec<_> = (0..).zip(outcomes).map(|(n, it)| item(n, it)).collect();
     assert_eq!(answer.body["items"], json!(expected));

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::support::{App, Device, User, batch, reading, reading_at, time};
+use crate::support::{App, Device, Random, User, batch, reading, reading_at, time};
 
 /// Every value is a whole number of millionths.
 const SCALE: u32 = 6;
@@ -38,18 +38,6 @@ struct Bucket {
 
 fn decimal(raw: &RawValue) -> Decimal {
     Decimal::from_str(raw.get()).unwrap()
-}
-
-/// Small, and the same again from the same seed.
-#[derive(Debug)]
-pub(super) struct Random(pub(super) u128);
-
-impl Random {
-    pub(super) fn below(&mut self, limit: i64) -> i64 {
-        self.0 = self.0.wrapping_mul(0xda94_2042_e4dd_58b5).wrapping_add(1);
-        let limit = u128::try_from(limit).unwrap();
-        i64::try_from((self.0 >> 64) % limit).unwrap()
-    }
 }
 
 /// A value in millionths, by metric and time.

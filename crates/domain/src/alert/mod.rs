@@ -1,8 +1,14 @@
 //! Alerts: what a rule opens, and what becomes of it.
 
-mod evaluate;
+mod judge;
+mod machine;
+mod run;
+mod timeline;
 
-pub use evaluate::{Episode, Evaluation, RuleState, evaluate};
+pub use judge::{Checkpoint, Judged, Progress, Window};
+pub use machine::{Episode, Measured, Phase, State};
+pub use run::{EpisodeChange, Run, Transition};
+pub use timeline::{TimelineEntry, TransitionCause};
 
 use crate::{
     Timestamp,
@@ -37,6 +43,30 @@ impl AlertStatus {
         match self {
             Self::Firing => "firing",
             Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// What an alert tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// Values beyond the threshold.
+    Threshold,
+    /// Silence.
+    NoData,
+}
+
+impl AlertKind {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Threshold, Self::NoData];
+
+    /// The word that the API and the database use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Threshold => "threshold",
+            Self::NoData => "no_data",
         }
     }
 }
@@ -95,14 +125,18 @@ pub struct Alert {
     pub id: AlertId,
     /// The rule that opened it.
     pub rule_id: AlertRuleId,
-    /// The device whose reading opened it.
+    /// The device whose reading, or silence, opened it.
     pub device_id: DeviceId,
+    /// What it tells of.
+    pub kind: AlertKind,
     /// The metric of that reading.
     pub metric: Metric,
     /// The comparator of the rule at that time.
     pub comparator: Comparator,
     /// The threshold of the rule at that time.
     pub threshold: ExactDecimal,
+    /// The clear threshold of the rule at that time.
+    pub clear_threshold: Option<ExactDecimal>,
     /// The version of the rule at that time.
     pub rule_version: i32,
     /// The severity of the rule at that time.
@@ -113,10 +147,12 @@ pub struct Alert {
     pub triggered_at: Timestamp,
     /// Time of measurement of the reading that ended it, or when it was ended otherwise.
     pub resolved_at: Option<Timestamp>,
-    /// The value that opened it.
-    pub value: ExactDecimal,
-    /// The worst value while it was open.
-    pub peak_value: ExactDecimal,
+    /// The value that opened it; none of silence.
+    pub value: Option<ExactDecimal>,
+    /// The worst value from the first breach on.
+    pub peak_value: Option<ExactDecimal>,
+    /// When the worst value was measured first.
+    pub peak_at: Option<Timestamp>,
     /// Why it is over.
     pub resolved_reason: Option<ResolvedReason>,
     /// When someone took note of it.

@@ -42,6 +42,15 @@ impl DeviceStatus {
     }
 }
 
+/// A change of a device's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusChange {
+    /// The status since then.
+    pub status: DeviceStatus,
+    /// When: at a reading, or at the end of `offline_after` without one.
+    pub at: Timestamp,
+}
+
 /// What a device is provisioned with.
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]

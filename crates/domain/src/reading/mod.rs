@@ -38,6 +38,8 @@ pub struct Reading {
 pub enum Outcome {
     /// Stored now.
     Created,
+    /// Stored now, but measured too long before the newest reading for the rules that watch its metric.
+    Late,
     /// Stored before, with this same value.
     Duplicate,
     /// Not stored.

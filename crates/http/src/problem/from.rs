@@ -3,7 +3,8 @@
 use super::{FieldError, Problem, ProblemKind};
 use crate::rate_limit::RateLimited;
 use domain::{
-    alert::AlreadyResolved, device::DeviceChangeError, reading::ReadingError, rollup::RollupError,
+    alert::AlreadyResolved, alert_rule::AlertRuleChangeError, device::DeviceChangeError,
+    reading::ReadingError, rollup::RollupError,
 };
 use persistence::{Constraint, StoreError, ingest::IngestError};
 
@@ -62,6 +63,22 @@ impl From<DeviceChangeError> for Problem {
         let pointer = match &error {
             DeviceChangeError::Metadata(_) => "/metadata",
             DeviceChangeError::Tags(_) => "/tags",
+        };
+        let detail = error.to_string();
+        Self::invalid(FieldError::at_pointer(
+            pointer.to_owned(),
+            "invalid_value",
+            detail,
+        ))
+    }
+}
+
+impl From<AlertRuleChangeError> for Problem {
+    fn from(error: AlertRuleChangeError) -> Self {
+        let pointer = match &error {
+            AlertRuleChangeError::ClearThreshold(_) => "/clear_threshold",
+            AlertRuleChangeError::NoData => "/no_data",
+            AlertRuleChangeError::Selector => "/selector",
         };
         let detail = error.to_string();
         Self::invalid(FieldError::at_pointer(

@@ -273,7 +273,7 @@ fn note_refused(state: &AppState, device: DeviceId, taken: &Taken) {
     };
     let refused = outcomes.iter().filter_map(|outcome| match outcome {
         Outcome::Rejected(error) => Some((error, sample(error))),
-        Outcome::Created | Outcome::Duplicate => None,
+        Outcome::Created | Outcome::Late | Outcome::Duplicate => None,
     });
     rejection::note_readings(state, device, refused, taken.now);
 }

@@ -11,6 +11,8 @@ use serde::Serialize;
 #[schema(as = ReadingReceipt)]
 pub(super) struct SingleReceipt {
     outcome: OutcomeView,
+    /// Whether it was measured too long before the newest reading of its metric for alert rules to judge it.
+    late: bool,
     #[serde(flatten)]
     reading: ReadingView,
 }
@@ -48,6 +50,10 @@ pub(super) struct BatchReceipt {
     /// Readings that were stored now.
     #[schema(example = 998)]
     accepted: usize,
+    /// Those of them that were measured too long before the newest reading of their metric for alert rules to judge
+    /// them.
+    #[schema(example = 0)]
+    late: usize,
     /// Readings that were stored before, with the same value.
     #[schema(example = 1)]
     duplicates: usize,
@@ -89,6 +95,8 @@ struct ItemView {
     #[schema(example = 17)]
     index: usize,
     outcome: ItemOutcome,
+    /// Whether it was measured too long before the newest reading of its metric for alert rules to judge it.
+    late: bool,
 }
 
 /// A batch of which nothing could be taken: the problem, and why each reading was refused.
@@ -104,13 +112,15 @@ pub(crate) struct RejectedBatchView<'a> {
 
 /// Answers a single reading.
 pub(super) fn single(reading: Reading, outcome: Outcome) -> Result<HttpResponse, Problem> {
+    let late = outcome == Outcome::Late;
     let (mut response, outcome) = match outcome {
-        Outcome::Created => (HttpResponse::Created(), OutcomeView::Created),
+        Outcome::Created | Outcome::Late => (HttpResponse::Created(), OutcomeView::Created),
         Outcome::Duplicate => (HttpResponse::Ok(), OutcomeView::Duplicate),
         Outcome::Rejected(error) => return Err(error.into()),
     };
     Ok(response.json(SingleReceipt {
         outcome,
+        late,
         reading: reading.into(),
     }))
 }
@@ -125,6 +135,10 @@ pub(super) fn batch(
     for (index, outcome) in outcomes.iter().enumerate() {
         match outcome {
             Outcome::Created => receipt.accepted += 1,
+            Outcome::Late => {
+                receipt.accepted += 1;
+                receipt.late += 1;
+            }
             Outcome::Duplicate => receipt.duplicates += 1,
             Outcome::Rejected(error) => receipt.errors.push(ItemError::new(index, error)),
         }
@@ -138,6 +152,7 @@ pub(super) fn batch(
     if let Some(kind) = refused {
         // Nothing of it was stored, also not of what could have been.
         receipt.accepted = 0;
+        receipt.late = 0;
         return Err(Problem::new(kind).with_receipt(&receipt));
     }
     if detail == ReceiptDetail::Full {
@@ -149,7 +164,7 @@ pub(super) fn batch(
 impl From<&Outcome> for ItemOutcome {
     fn from(outcome: &Outcome) -> Self {
         match outcome {
-            Outcome::Created => Self::Created,
+            Outcome::Created | Outcome::Late => Self::Created,
             Outcome::Duplicate => Self::Duplicate,
             Outcome::Rejected(ReadingError::Conflict) => Self::Conflict,
             Outcome::Rejected(_) => Self::Rejected,
@@ -162,6 +177,7 @@ impl From<(usize, &Outcome)> for ItemView {
         Self {
             index,
             outcome: outcome.into(),
+            late: *outcome == Outcome::Late,
         }
     }
 }

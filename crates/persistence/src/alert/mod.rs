@@ -1,9 +1,18 @@
 //! Alerts of an owner's devices.
 
+mod episode;
 mod row;
+mod silence;
+mod state;
+mod timeline;
 mod transition;
 
-pub(crate) use transition::{Of, apply, end_open};
+pub(crate) use episode::{Verdict, apply};
+pub use silence::find_silent;
+pub(crate) use silence::listen_again;
+pub(crate) use state::{Standing, begin_judging, keep, leave_fleets, progress};
+pub use timeline::{TimelineKey, timeline};
+pub(crate) use transition::{Of, end_open};
 
 use crate::{Db, StoreError, Tx, device, session::OwnerId};
 use domain::{
@@ -143,7 +152,8 @@ pub async fn resolve(
             Some(ResolvedReason::Manual) => return Ok(Some(Ok(alert))),
             Some(_) => return Ok(Some(Err(AlreadyResolved))),
         }
-        end_open(tx, Of::Rule(alert.rule_id), ResolvedReason::Manual, now).await?;
+        let of = Of::RuleOnDevice(alert.rule_id, alert.device_id);
+        end_open(tx, of, ResolvedReason::Manual, now).await?;
         let resolved = row::Entity::find_by_id(id.0).one(tx).await?;
         resolved.map(|row| Alert::try_from(row).map(Ok)).transpose()
     })

@@ -7,7 +7,7 @@ use crate::{
     word,
 };
 use domain::{
-    alert::{Alert, AlertId, AlertStatus, ResolvedReason},
+    alert::{Alert, AlertId, AlertKind, AlertStatus, ResolvedReason},
     alert_rule::AlertRuleId,
     device::DeviceId,
     user::UserId,
@@ -21,19 +21,23 @@ pub(crate) struct Model {
     pub id: Uuid,
     pub rule_id: Uuid,
     pub device_id: Uuid,
+    pub kind: String,
     pub metric: String,
     pub comparator: String,
     #[sea_orm(select_as = "text", save_as = "numeric")]
     pub threshold: String,
+    #[sea_orm(select_as = "text", save_as = "numeric")]
+    pub clear_threshold: Option<String>,
     pub rule_version: i32,
     pub severity: String,
     pub status: String,
     pub triggered_at: DateTimeUtc,
     pub resolved_at: Option<DateTimeUtc>,
     #[sea_orm(select_as = "text", save_as = "numeric")]
-    pub value: String,
+    pub value: Option<String>,
     #[sea_orm(select_as = "text", save_as = "numeric")]
-    pub peak_value: String,
+    pub peak_value: Option<String>,
+    pub peak_at: Option<DateTimeUtc>,
     pub resolved_reason: Option<String>,
     pub acknowledged_at: Option<DateTimeUtc>,
     pub acknowledged_by: Option<Uuid>,
@@ -61,16 +65,19 @@ impl TryFrom<Model> for Alert {
             id: AlertId(row.id),
             rule_id: AlertRuleId(row.rule_id),
             device_id: DeviceId(row.device_id),
+            kind: parse_kind(&row.kind)?,
             metric: metric(&row.metric)?,
             comparator: parse_comparator(&row.comparator)?,
             threshold: value(&row.threshold)?,
+            clear_threshold: row.clear_threshold.as_deref().map(value).transpose()?,
             rule_version: row.rule_version,
             severity: parse_severity(&row.severity)?,
             status: parse_status(&row.status)?,
             triggered_at: row.triggered_at,
             resolved_at: row.resolved_at,
-            value: value(&row.value)?,
-            peak_value: value(&row.peak_value)?,
+            value: row.value.as_deref().map(value).transpose()?,
+            peak_value: row.peak_value.as_deref().map(value).transpose()?,
+            peak_at: row.peak_at,
             resolved_reason: row
                 .resolved_reason
                 .as_deref()
@@ -86,6 +93,10 @@ impl TryFrom<Model> for Alert {
 fn parse_status(text: &str) -> Result<AlertStatus, StoreError> {
     let all = [AlertStatus::Firing, AlertStatus::Resolved];
     word::parse("alerts.status", &all, AlertStatus::as_str, text)
+}
+
+fn parse_kind(text: &str) -> Result<AlertKind, StoreError> {
+    word::parse("alerts.kind", &AlertKind::ALL, AlertKind::as_str, text)
 }
 
 fn parse_reason(text: &str) -> Result<ResolvedReason, StoreError> {

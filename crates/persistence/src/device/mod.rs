@@ -1,21 +1,25 @@
 //! Devices of an owner.
 
+mod offline;
 mod purge;
+pub(crate) mod row;
+mod status;
 
+pub use offline::find_offline;
 pub use purge::purge;
+pub use status::{StatusKey, status_history};
 
-use crate::{Db, StoreError, Tx, alert, session::OwnerId, word};
+use crate::{Db, StoreError, Tx, alert, session::OwnerId};
 use domain::{
     Timestamp,
     alert::ResolvedReason,
     device::{
-        Device, DeviceChange, DeviceChangeError, DeviceId, DeviceKey, DeviceStatus, Metadata,
-        NewDevice, TagFilter, TagFilters, Tags,
+        Device, DeviceChange, DeviceChangeError, DeviceId, DeviceKey, DeviceStatus, NewDevice,
+        TagFilter, TagFilters,
     },
-    duration::Duration,
     page::{Cursor, Page, PageLimit},
-    user::DisplayName,
 };
+use row::offline_after_seconds;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -24,75 +28,6 @@ use sea_orm::{
     sea_query::{Expr, LockType, extension::postgres::PgExpr},
 };
 use uuid::Uuid;
-
-pub(crate) mod row {
-    //! Rows of `devices`.
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "devices")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: Uuid,
-        pub owner_id: Uuid,
-        pub name: String,
-        pub device_key: String,
-        pub key_prefix: String,
-        pub status: String,
-        pub enabled: bool,
-        pub last_seen_at: Option<DateTimeUtc>,
-        pub offline_after: i32,
-        #[sea_orm(column_type = "JsonBinary")]
-        pub metadata: Json,
-        #[sea_orm(column_type = "JsonBinary")]
-        pub tags: Json,
-        pub created_at: DateTimeUtc,
-        pub updated_at: DateTimeUtc,
-        pub deleted_at: Option<DateTimeUtc>,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-impl TryFrom<row::Model> for Device {
-    type Error = StoreError;
-
-    fn try_from(row: row::Model) -> Result<Self, StoreError> {
-        let offline_after = u32::try_from(row.offline_after)
-            .ok()
-            .and_then(|seconds| Duration::from_seconds(seconds).ok())
-            .ok_or_else(|| StoreError::corrupt("devices.offline_after", row.offline_after))?;
-        Ok(Self {
-            id: DeviceId(row.id),
-            name: DisplayName::try_from(row.name)
-                .map_err(|error| StoreError::corrupt("devices.name", error))?,
-            key_prefix: row.key_prefix,
-            status: parse_status(&row.status)?,
-            enabled: row.enabled,
-            last_seen_at: row.last_seen_at,
-            metadata: Metadata::from_stored(row.metadata)
-                .map_err(|error| StoreError::corrupt("devices.metadata", error))?,
-            tags: Tags::from_stored(row.tags)
-                .map_err(|error| StoreError::corrupt("devices.tags", error))?,
-            offline_after,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        })
-    }
-}
-
-fn parse_status(text: &str) -> Result<DeviceStatus, StoreError> {
-    let all = [DeviceStatus::Online, DeviceStatus::Offline];
-    word::parse("devices.status", &all, DeviceStatus::as_str, text)
-}
-
-fn offline_after_seconds(duration: Duration) -> i32 {
-    // A duration has at most 315,360,000 seconds.
-    i32::try_from(duration.seconds()).unwrap_or(i32::MAX)
-}
 
 /// The owner's devices that are not deleted.
 pub(crate) fn owned(owner: OwnerId) -> Select<row::Entity> {
@@ -124,6 +59,20 @@ pub(crate) async fn lock(
     Ok(query.one(tx).await?)
 }
 
+/// Keeps devices of the owner from joining or leaving fleets, until this transaction ends. Comes before the locks
+/// of devices.
+pub(crate) async fn lock_fleets(tx: &Tx, owner: OwnerId) -> Result<(), StoreError> {
+    let statement = sqlx::query("select from users where id = $1 for no key update");
+    tx.execute(statement.bind(owner.uuid())).await.map(|_| ())
+}
+
+/// Keeps rules of the owner that watch fleets as they are, until this transaction ends. Comes before the lock of
+/// the device.
+async fn join_fleets(tx: &Tx, owner: OwnerId) -> Result<(), StoreError> {
+    let statement = sqlx::query("select from users where id = $1 for share");
+    tx.execute(statement.bind(owner.uuid())).await.map(|_| ())
+}
+
 /// Provisions a device.
 pub async fn insert(
     db: &Db,
@@ -133,6 +82,7 @@ pub async fn insert(
     now: Timestamp,
 ) -> Result<Device, StoreError> {
     db.transaction("device.insert", async |tx| {
+        join_fleets(tx, owner).await?;
         let device = row::ActiveModel {
             id: Set(Uuid::now_v7()),
             owner_id: Set(owner.uuid()),
@@ -148,6 +98,7 @@ pub async fn insert(
             created_at: Set(now),
             updated_at: Set(now),
             deleted_at: Set(None),
+            check_at: Set(None),
         };
         device.insert(tx).await?.try_into()
     })
@@ -234,6 +185,9 @@ pub async fn update(
     now: Timestamp,
 ) -> Result<Option<Result<Device, DeviceChangeError>>, StoreError> {
     db.transaction("device.update", async |tx| {
+        if change.tags.is_some() {
+            join_fleets(tx, owner).await?;
+        }
         let Some(row) = lock(tx, owner, id).await? else {
             return Ok(None);
         };
@@ -246,13 +200,21 @@ pub async fn update(
             return Ok(Some(Ok(after)));
         }
         let mut row = row.into_active_model();
+        if after.offline_after != before.offline_after && after.status == DeviceStatus::Online {
+            row.check_at = Set(Some(now));
+        }
+        let other_tags = after.tags != before.tags;
         row.name = Set(after.name.into());
         row.enabled = Set(after.enabled);
         row.offline_after = Set(offline_after_seconds(after.offline_after));
         row.metadata = Set(after.metadata.into_value());
         row.tags = Set(after.tags.into_value());
         row.updated_at = Set(now);
-        Device::try_from(row.update(tx).await?).map(|device| Some(Ok(device)))
+        let device = Device::try_from(row.update(tx).await?)?;
+        if other_tags {
+            alert::leave_fleets(tx, id, now).await?;
+        }
+        Ok(Some(Ok(device)))
     })
     .await
 }

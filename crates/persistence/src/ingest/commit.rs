@@ -17,6 +17,7 @@ use crate::{
     StoreError, Tx,
     db::{End, WriterLane},
 };
+use chrono::TimeDelta;
 use domain::{Timestamp, reading::Outcome};
 use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
@@ -27,6 +28,7 @@ pub(super) struct Committer {
     lane: WriterLane,
     months: Arc<Months>,
     directory: Directory,
+    lateness: TimeDelta,
 }
 
 impl Commit for Committer {
@@ -58,11 +60,17 @@ impl Commit for Committer {
 }
 
 impl Committer {
-    pub(super) fn new(lane: WriterLane, months: Arc<Months>, directory: Directory) -> Self {
+    pub(super) fn new(
+        lane: WriterLane,
+        months: Arc<Months>,
+        directory: Directory,
+        lateness: TimeDelta,
+    ) -> Self {
         Self {
             lane,
             months,
             directory,
+            lateness,
         }
     }
 
@@ -103,8 +111,9 @@ impl Committer {
             if locked.enabled != devices {
                 return Ok(End::Rollback(None));
             }
-            let outcomes = load.finish(tx, first).await?;
-            follow_up(tx, group, &locked, &outcomes, now).await?;
+            let mut outcomes = load.finish(tx, first).await?;
+            let at = (now, self.lateness);
+            follow_up(tx, group, &locked, &mut outcomes, at).await?;
             load.mark(tx, marking_hour, &outcomes).await;
             let verdicts = group.verdicts(batch, outcomes);
             Ok(End::Commit(Some((verdicts, locked))))
@@ -163,8 +172,9 @@ impl Committer {
             let message = [stale::marking_hour(), load.first_statement()];
             let [marking_hour, first] = tx.message(message).await?;
             let marking_hour = stale::read(&marking_hour)?;
-            let outcomes = load.finish(tx, first).await?;
-            follow_up(tx, &group, &locked, &outcomes, now).await?;
+            let mut outcomes = load.finish(tx, first).await?;
+            let at = (now, self.lateness);
+            follow_up(tx, &group, &locked, &mut outcomes, at).await?;
             load.mark(tx, marking_hour, &outcomes).await;
             let keep = batch.iter().all(|it| it.submission.mode.keeps(&outcomes));
             let verdicts = group.verdicts(batch, outcomes);
@@ -242,18 +252,20 @@ async fn follow_up(
     tx: &Tx,
     group: &Group,
     locked: &Locked,
-    outcomes: &[Outcome],
-    now: Timestamp,
+    outcomes: &mut [Outcome],
+    (now, lateness): (Timestamp, TimeDelta),
 ) -> Result<(), StoreError> {
     if !locked.armed.is_empty() {
-        judge::judge(tx, group, &locked.armed, outcomes, now).await?;
+        judge::judge(tx, group, &locked.armed, outcomes, (now, lateness)).await?;
     }
     // A request without a valid reading is no sign of life.
     let heard: HashSet<Uuid> = group.series.values().map(|series| series.device).collect();
     let mut due = locked.due.clone();
     due.retain(|device| heard.contains(device));
     if !due.is_empty() {
-        tx.at_commit(lock::touch(&due, now)).await;
+        for statement in lock::touch(&due, now) {
+            tx.at_commit(statement).await;
+        }
     }
     Ok(())
 }

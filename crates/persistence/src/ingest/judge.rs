@@ -1,155 +1,244 @@
 //! Step 3: the rules of the devices judge what was stored, and alerts follow.
 
-use super::group::{Group, Row};
-use crate::{StoreError, Tx, alert, alert_rule, reading};
+use super::{
+    group::{Group, Row},
+    literal,
+};
+use crate::{
+    StoreError, Tx,
+    alert::{self, Standing, Verdict},
+    alert_rule, reading,
+};
+use chrono::TimeDelta;
 use domain::{
     Timestamp,
-    alert::{AlertId, Episode, RuleState, evaluate},
-    alert_rule::{AlertRule, AlertRuleId},
-    decimal::ExactDecimal,
-    device::DeviceId,
+    alert::{Measured, Progress, Window},
+    alert_rule::{Condition, NoData},
     reading::Outcome,
 };
 use sqlx::{Row as _, postgres::PgRow};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// New readings of each device and metric.
-type Fresh<'a> = HashMap<(Uuid, &'a str), Vec<(Timestamp, ExactDecimal)>>;
+/// New readings of each series, with the place of each in the group.
+type Fresh = HashMap<i32, Vec<(usize, Measured)>>;
 
-/// Evaluates every armed rule of these devices whose metric has new readings, and stores what that
-/// came to.
+/// A rule on a device whose metric has new readings.
+struct Armed {
+    series: i32,
+    rule: Uuid,
+    rule_version: i32,
+    device: Uuid,
+    condition: Condition,
+    no_data: Option<NoData>,
+    /// Nothing where it has judged nothing yet.
+    progress: Option<Progress>,
+    open: Option<Uuid>,
+    silence: Option<Uuid>,
+}
+
+/// Has every armed rule of these devices judge the new readings of its metric, stores what that came to, and
+/// notes in the outcomes which readings came too late to be judged.
 ///
 /// A duplicate was judged when it was first stored, and a conflict is not stored at all.
 pub(super) async fn judge(
     tx: &Tx,
     group: &Group,
-    armed: &[Uuid],
-    outcomes: &[Outcome],
-    now: Timestamp,
+    devices: &[Uuid],
+    outcomes: &mut [Outcome],
+    (now, lateness): (Timestamp, TimeDelta),
 ) -> Result<(), StoreError> {
-    let fresh = fresh(group, armed, outcomes);
+    let fresh = fresh(group, devices, outcomes);
     if fresh.is_empty() {
         return Ok(());
     }
-    let rules = armed_rules(tx, &fresh).await?;
-    let mut transitions = Vec::new();
-    let mut states = Vec::new();
-    for (rule, state) in &rules {
-        let Some(readings) = fresh.get(&(rule.device_id.0, rule.metric.as_str())) else {
-            continue;
-        };
-        let evaluation = evaluate(rule, *state, readings);
-        transitions.extend(
-            evaluation
-                .changed
-                .into_iter()
-                .map(|episode| (rule, episode)),
-        );
-        if evaluation.state.evaluated_until != state.evaluated_until {
-            states.extend(evaluation.state.evaluated_until.map(|until| (rule, until)));
+    let armed = armed(tx, group, &fresh).await?;
+    let begun = beginnings(tx, &armed).await?;
+    let mut cases = Vec::new();
+    for rule in &armed {
+        let after = || begun.get(&rule.series).copied();
+        let progress = rule.progress.clone();
+        let progress = progress.unwrap_or_else(|| Progress::beginning(after()));
+        let readings = fresh.get(&rule.series).map_or(&[][..], Vec::as_slice);
+        for (place, _) in readings
+            .iter()
+            .filter(|(_, it)| progress.is_late(it.at, lateness))
+        {
+            if let Some(outcome) = outcomes.get_mut(*place) {
+                *outcome = Outcome::Late;
+            }
         }
+        let readings: Vec<Measured> = readings.iter().map(|(_, it)| *it).collect();
+        cases.push((rule, progress, readings));
     }
-    if !transitions.is_empty() {
-        alert::apply(tx, &transitions, now).await?;
+    let windows = cases.iter().filter_map(|(rule, progress, readings)| {
+        Some((rule.series, progress.needs(readings, lateness)?))
+    });
+    let windows = windows_of(tx, windows).await?;
+    let (mut verdicts, mut standings) = (Vec::new(), Vec::new());
+    for (rule, progress, readings) in cases {
+        let window = windows.get(&rule.series).map_or(&[][..], Vec::as_slice);
+        let judged = progress.judge(&rule.condition, &readings, window, lateness);
+        standings.push(rule.standing(judged.progress, now));
+        verdicts.push(Verdict {
+            rule: rule.rule,
+            rule_version: rule.rule_version,
+            device: rule.device,
+            open: rule.open,
+            silence: rule.silence.zip(readings.first().copied()),
+            again_from: judged.again_from,
+            episodes: judged.episodes,
+        });
     }
-    store_states(tx, &states).await
+    alert::apply(tx, &verdicts, now).await?;
+    alert::keep(tx, &standings, now).await
 }
 
-fn fresh<'a>(group: &'a Group, armed: &[Uuid], outcomes: &[Outcome]) -> Fresh<'a> {
-    let mut fresh: Fresh<'a> = HashMap::new();
-    let created = group
-        .rows
-        .iter()
-        .zip(outcomes)
-        .filter(|(_, outcome)| **outcome == Outcome::Created);
-    for Row {
-        series_id,
-        recorded_at,
-        value,
-    } in created.filter_map(|(row, _)| row.as_ref())
-    {
-        if let Some(series) = group.series.get(series_id)
-            && armed.binary_search(&series.device).is_ok()
-        {
-            let readings = fresh
-                .entry((series.device, series.metric.as_str()))
-                .or_default();
-            readings.push((*recorded_at, *value));
+impl Armed {
+    fn standing(&self, progress: Progress, now: Timestamp) -> Standing {
+        let after = self.no_data.and_then(NoData::patience);
+        Standing {
+            rule: self.rule,
+            device: self.device,
+            progress,
+            check_at: after.map(|after| now + after),
+        }
+    }
+}
+
+fn fresh(group: &Group, armed: &[Uuid], outcomes: &[Outcome]) -> Fresh {
+    let mut fresh = Fresh::new();
+    let rows = group.rows.iter().zip(outcomes).enumerate();
+    let created = rows.filter(|(_, (_, outcome))| **outcome == Outcome::Created);
+    for (place, (row, _)) in created {
+        let Some(Row {
+            series_id,
+            recorded_at,
+            value,
+        }) = row
+        else {
+            continue;
+        };
+        let series = group.series.get(series_id);
+        if series.is_some_and(|it| armed.binary_search(&it.device).is_ok()) {
+            let measured = Measured {
+                at: *recorded_at,
+                value: *value,
+            };
+            fresh.entry(*series_id).or_default().push((place, measured));
         }
     }
     fresh
 }
 
-/// The armed rules of these devices and metrics, each with how far it has judged and its open alert.
-async fn armed_rules(
-    tx: &Tx,
-    fresh: &Fresh<'_>,
-) -> Result<Vec<(AlertRule, RuleState)>, StoreError> {
-    let (devices, metrics): (Vec<Uuid>, Vec<&str>) = fresh.keys().copied().unzip();
+/// The armed rules of these series, each with how far it has come and its open alerts.
+async fn armed(tx: &Tx, group: &Group, fresh: &Fresh) -> Result<Vec<Armed>, StoreError> {
+    let series = fresh
+        .keys()
+        .filter_map(|id| Some((*id, group.series.get(id)?)));
+    let (ids, (devices, metrics)): (Vec<i32>, (Vec<Uuid>, Vec<&str>)) = series
+        .map(|(id, it)| (id, (it.device, it.metric.as_str())))
+        .unzip();
     let statement = sqlx::query(
-        "select rule.id, rule.device_id, rule.name, rule.metric, rule.comparator, rule.threshold::text,
-                rule.severity, rule.version, rule.created_at, rule.updated_at,
-                state.evaluated_until, alert.id, alert.triggered_at, alert.value::text, alert.peak_value::text
-         from unnest($1::uuid[], $2::text[]) as fresh (device_id, metric)
-         join alert_rules as rule on rule.device_id = fresh.device_id and rule.metric = fresh.metric
-             and rule.enabled and rule.deleted_at is null
-         left join alert_states as state on state.rule_id = rule.id and state.device_id = rule.device_id
-         left join alerts as alert on alert.rule_id = rule.id and alert.status = 'firing'",
+        "select fresh.series_id, fresh.device_id, rule.id, rule.version, rule.comparator, rule.threshold::text,
+                rule.clear_threshold::text, rule.hold_for, rule.keep_firing_for,
+                rule.no_data_after, rule.no_data_action,
+                state.evaluated_until, state.head, state.checkpoints, alert.id, alert.kind
+         from unnest($1::integer[], $2::uuid[], $3::text[]) as fresh (series_id, device_id, metric)
+         join devices as device on device.id = fresh.device_id
+         cross join lateral (
+             select * from alert_rules where device_id = device.id and metric = fresh.metric
+                 and enabled and deleted_at is null
+             union all
+             select * from alert_rules where owner_id = device.owner_id and device_id is null
+                 and metric = fresh.metric and device.tags @> tags and enabled and deleted_at is null) as rule
+         left join alert_states as state on state.rule_id = rule.id and state.device_id = device.id
+         left join alerts as alert on alert.rule_id = rule.id and alert.device_id = device.id
+             and alert.status = 'firing'",
     );
-    let rows = tx.fetch_all(statement.bind(devices).bind(metrics)).await?;
+    let statement = statement.bind(ids).bind(devices).bind(metrics);
+    let rows = tx.fetch_all(statement).await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &PgRow) -> Result<Armed, StoreError> {
+    let open: Option<Uuid> = row.try_get(14)?;
+    let kind: Option<&str> = row.try_get(15)?;
+    let is_silence = kind == Some("no_data");
+    Ok(Armed {
+        series: row.try_get(0)?,
+        device: row.try_get(1)?,
+        rule: row.try_get(2)?,
+        rule_version: row.try_get(3)?,
+        condition: alert_rule::condition(
+            (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?),
+            (row.try_get(7)?, row.try_get(8)?),
+        )?,
+        no_data: alert_rule::no_data(row.try_get(9)?, row.try_get(10)?)?,
+        progress: alert::progress(row, 11)?,
+        open: open.filter(|_| !is_silence),
+        silence: open.filter(|_| is_silence),
+    })
+}
+
+/// Of series with a rule that has judged nothing yet, the newest reading that was there before: a rule does not
+/// judge the past.
+async fn beginnings(tx: &Tx, armed: &[Armed]) -> Result<HashMap<i32, Timestamp>, StoreError> {
+    let new = armed.iter().filter(|it| it.progress.is_none());
+    let series: Vec<i32> = new.map(|it| it.series).collect();
+    if series.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let statement = sqlx::query(
+        "select id, newest.recorded_at from unnest($1::integer[]) as id
+         cross join lateral (
+             select recorded_at from samples
+             where series_id = id and samples.xmin <> pg_current_xact_id()::xid
+             order by recorded_at desc limit 1) as newest",
+    );
+    let rows = tx.fetch_all(statement.bind(series)).await?;
     rows.iter()
-        .map(|row| Ok((rule(row)?, state(row)?)))
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
         .collect()
 }
 
-fn rule(row: &PgRow) -> Result<AlertRule, StoreError> {
-    Ok(AlertRule {
-        id: AlertRuleId(row.try_get(0)?),
-        device_id: DeviceId(row.try_get(1)?),
-        name: row.try_get(2)?,
-        metric: reading::metric(row.try_get(3)?)?,
-        comparator: alert_rule::parse_comparator(row.try_get(4)?)?,
-        threshold: reading::value(row.try_get(5)?)?,
-        severity: alert_rule::parse_severity(row.try_get(6)?)?,
-        enabled: true,
-        version: row.try_get(7)?,
-        created_at: row.try_get(8)?,
-        updated_at: row.try_get(9)?,
-    })
-}
-
-fn state(row: &PgRow) -> Result<RuleState, StoreError> {
-    let alert: Option<Uuid> = row.try_get(11)?;
-    let open = match alert {
-        None => None,
-        Some(id) => Some(Episode {
-            alert_id: Some(AlertId(id)),
-            triggered_at: row.try_get(12)?,
-            resolved_at: None,
-            value: reading::value(row.try_get(13)?)?,
-            peak_value: reading::value(row.try_get(14)?)?,
-        }),
-    };
-    Ok(RuleState {
-        evaluated_until: row.try_get(10)?,
-        open,
-    })
-}
-
-async fn store_states(tx: &Tx, states: &[(&AlertRule, Timestamp)]) -> Result<(), StoreError> {
-    if states.is_empty() {
-        return Ok(());
+/// All readings of the windows that rules need, by series.
+async fn windows_of(
+    tx: &Tx,
+    windows: impl Iterator<Item = (i32, Window)>,
+) -> Result<HashMap<i32, Vec<Measured>>, StoreError> {
+    let mut spans: HashMap<i32, Window> = HashMap::new();
+    for (series, (from, to)) in windows {
+        let span = spans.entry(series).or_insert((from, to));
+        *span = (span.0.min(from), span.1.max(to));
     }
-    let statement = sqlx::query(
-        "insert into alert_states (rule_id, device_id, evaluated_until)
-         select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
-         on conflict (rule_id, device_id) do update set evaluated_until = excluded.evaluated_until",
+    let mut found: HashMap<i32, Vec<Measured>> = HashMap::new();
+    if spans.is_empty() {
+        return Ok(found);
+    }
+    let spans: Vec<_> = spans
+        .iter()
+        .map(|(id, (from, to))| (*id, from.timestamp_micros(), to.timestamp_micros()))
+        .collect();
+    // The bounds once more as constants, so that only the partitions between them are looked at.
+    let first = spans.iter().map(|it| it.1).min().unwrap_or_default();
+    let last = spans.iter().map(|it| it.2).max().unwrap_or_default();
+    let statement = format!(
+        "select samples.series_id, recorded_at, value::text from {spans} as span (series_id, first, last)
+         join samples on samples.series_id = span.series_id and recorded_at >= {from} and recorded_at <= {to}
+             and recorded_at >= {first} and recorded_at <= {last}",
+        spans = literal::spans(&spans),
+        from = literal::instant("span.first"),
+        to = literal::instant("span.last"),
+        first = literal::instant(first),
+        last = literal::instant(last),
     );
-    let rules: Vec<Uuid> = states.iter().map(|(rule, _)| rule.id.0).collect();
-    let devices: Vec<Uuid> = states.iter().map(|(rule, _)| rule.device_id.0).collect();
-    let until: Vec<Timestamp> = states.iter().map(|(_, until)| *until).collect();
-    tx.execute(statement.bind(rules).bind(devices).bind(until))
-        .await
-        .map(|_| ())
+    let [done] = tx.message([statement]).await?;
+    for row in &done.rows {
+        found.entry(row.try_get(0)?).or_default().push(Measured {
+            at: row.try_get(1)?,
+            value: reading::value(row.try_get(2)?)?,
+        });
+    }
+    Ok(found)
 }

@@ -55,12 +55,19 @@ pub(super) fn read(done: &Done) -> Result<Locked, StoreError> {
     Ok(locked)
 }
 
-/// Marks devices as online and seen.
-pub(super) fn touch(devices: &[Uuid], now: Timestamp) -> String {
+/// Marks devices as online and seen, and tells since when those are that were offline.
+pub(super) fn touch(devices: &[Uuid], now: Timestamp) -> [String; 2] {
     let devices = literal::uuids(devices);
     let now = literal::instant(now.timestamp_micros());
-    format!(
-        "update devices set status = 'online', last_seen_at = greatest(last_seen_at, {now}) \
-         where id = any({devices})"
-    )
+    [
+        format!(
+            "insert into device_status_changes (device_id, status, at) \
+             select id, 'online', {now} from devices where id = any({devices}) and status <> 'online'"
+        ),
+        format!(
+            "update devices set status = 'online', last_seen_at = greatest(last_seen_at, {now}), \
+                 check_at = coalesce(check_at, {now} + offline_after * interval '1 second') \
+             where id = any({devices})"
+        ),
+    ]
 }

@@ -9,6 +9,7 @@ use super::{
     writer::{self, GROUP_READINGS, Work},
 };
 use crate::Db;
+use chrono::TimeDelta;
 use domain::{
     Timestamp,
     device::{DeviceKey, DeviceKeyHash},
@@ -23,13 +24,16 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 /// Most submissions that wait to be committed alone: each delays everyone who came after it.
 const MOST_ALONE: usize = 16;
 
-/// How much may wait for the writer.
+/// How much may wait for the writer, and how late readings may be.
 #[derive(Debug, Clone, Copy)]
 pub struct IngestSettings {
     /// Most readings that wait or are being written, over all requests.
     pub max_readings: u32,
     /// Most bytes of memory that they take, over all requests; and as many again for bodies.
     pub max_bytes: u32,
+    /// How much older than the newest reading of its metric one may be to be judged by rules; the same on all
+    /// instances.
+    pub lateness: TimeDelta,
 }
 
 impl Default for IngestSettings {
@@ -37,6 +41,7 @@ impl Default for IngestSettings {
         Self {
             max_readings: 100_000,
             max_bytes: 32 * 1024 * 1024,
+            lateness: TimeDelta::minutes(10),
         }
     }
 }
@@ -106,7 +111,12 @@ impl Ingest {
         let directory = Directory::new();
         let (jobs, months) = (Arc::new(Mutex::new(jobs)), Arc::<Months>::default());
         let writer = |lane| {
-            let committer = Committer::new(lane, Arc::clone(&months), directory.clone());
+            let committer = Committer::new(
+                lane,
+                Arc::clone(&months),
+                directory.clone(),
+                settings.lateness,
+            );
             writer::run(Arc::clone(&jobs), committer)
         };
         let writers: Vec<_> = db.writer_lanes().map(writer).collect();

@@ -84,7 +84,7 @@ impl<'a> Load<'a> {
     /// Has the hours that are to be summed up again marked together with COMMIT: those of rows that were not
     /// there before.
     pub(super) async fn mark(&self, tx: &Tx, marking_hour: i64, outcomes: &[Outcome]) {
-        let created = |outcome: &Outcome| matches!(outcome, Outcome::Created);
+        let created = |outcome: &Outcome| matches!(outcome, Outcome::Created | Outcome::Late);
         let rows = self.rows.iter().zip(outcomes);
         let rows = rows.filter_map(|(row, it)| row.as_ref().filter(|_| created(it)));
         if let Some(statement) = stale::mark(rows, marking_hour) {

@@ -7,13 +7,15 @@ mod rig;
 
 use domain::{
     Timestamp,
-    alert_rule::NewAlertRule,
+    alert_rule::{NewAlertRule, Target},
     device::{DeviceChange, DeviceId, DeviceKey, NewDevice},
     page::PageLimit,
     session::{Client, RefreshToken},
 };
 use persistence::{
-    Db, DbSettings, alert_rule, device,
+    Db, DbSettings,
+    alert_rule::{self, AlertRuleFilter},
+    device,
     session::{self, OwnerId},
     user,
 };
@@ -106,12 +108,16 @@ async fn one_rule(db: &Db, owner: OwnerId, device: DeviceId, task: usize, round:
         r#"{{"metric": "m{task}", "comparator": "gt", "threshold": {threshold}}}"#
     ))
     .unwrap();
-    let rule = alert_rule::insert(db, owner, device, &new, now()).await;
+    let (target, condition) = (Target::Device(device), new.condition().unwrap());
+    let rule = alert_rule::insert(db, owner, &target, (&new, condition), now()).await;
     let rule = rule.unwrap().unwrap();
-    assert_eq!(rule.threshold.to_string(), threshold);
+    assert_eq!(rule.condition.threshold().to_string(), threshold);
     let read = alert_rule::find(db, owner, rule.id).await.unwrap();
     assert_eq!(read.as_ref(), Some(&rule));
-    let rules = alert_rule::list(db, owner, device, None, limit()).await;
+    let filter = AlertRuleFilter {
+        device_id: Some(device),
+    };
+    let rules = alert_rule::list(db, owner, filter, None, limit()).await;
     assert_eq!(rules.unwrap().unwrap().items, [rule]);
 }
 

@@ -10,7 +10,7 @@ use crate::{
 use chrono::TimeDelta;
 use domain::{
     Timestamp,
-    alert_rule::NewAlertRule,
+    alert_rule::{NewAlertRule, Target},
     device::{DeviceId, DeviceKey},
     session::{Client, RefreshToken},
 };
@@ -142,7 +142,11 @@ impl Life {
                 json!({"metric": METRICS[0], "comparator": "gt", "threshold": 5}),
             )
             .unwrap();
-            let rule = alert_rule::insert(&self.plain.0, self.owner, id, &new, self.now).await;
+            let rule = {
+                let (target, condition) = (Target::Device(id), new.condition().unwrap());
+                let new = (&new, condition);
+                alert_rule::insert(&self.plain.0, self.owner, &target, new, self.now).await
+            };
             rule.unwrap().unwrap();
         }
         (id, key)

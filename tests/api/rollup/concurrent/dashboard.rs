@@ -11,8 +11,7 @@ use serde_json::value::RawValue;
 
 use super::Tally;
 use super::writer::{Sample, Writer};
-use crate::rollup::sums::Random;
-use crate::support::{Answer, User, ago, now, time};
+use crate::support::{Answer, Random, User, ago, now, time};
 
 /// What is asked for: windows of this many seconds, by a clock that is so many seconds ahead.
 #[derive(Debug)]

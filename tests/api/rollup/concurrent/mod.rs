@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use super::sums::Random;
-use crate::support::{App, Sql, User, eventually};
+use crate::support::{App, Random, Sql, User, eventually};
 use dashboard::Dashboard;
 use writer::Writer;
 

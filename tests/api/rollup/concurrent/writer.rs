@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
-use crate::rollup::sums::Random;
-use crate::support::{Device, ago, batch, now, reading_at};
+use crate::support::{Device, Random, ago, batch, now, reading_at};
 
 const HOUR: i64 = 3_600;
 

@@ -101,6 +101,12 @@ impl Tags {
         Value::Object(self.0.into_iter().map(member).collect())
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The tags with a change made to them.
     pub(super) fn changed(mut self, change: TagsChange) -> Result<Self, TagsError> {
         let Some(change) = change.0 else {

@@ -1,5 +1,7 @@
 //! Devices over HTTP.
 
+mod status;
+
 use crate::{
     auth::User,
     body::Json,
@@ -130,6 +132,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(device_create)
         .service(device_list)
         .service(device_show)
+        .service(status::device_status_history)
         .service(device_update)
         .service(device_delete);
 }

@@ -1,5 +1,8 @@
 //! Alerts over HTTP.
 
+mod timeline;
+mod view;
+
 use crate::{
     auth::User,
     body::OptionalJson,
@@ -13,82 +16,17 @@ use crate::{
     view::{PageView, found, page},
 };
 use actix_web::{HttpRequest, HttpResponse, get, post, web::Data};
-use chrono::{DateTime, Utc};
 use domain::{
-    alert::{Alert, AlertId, AlertStatus, Note, ResolvedReason},
-    alert_rule::{AlertRuleId, Comparator, Severity},
-    decimal::ExactDecimal,
+    alert::{AlertId, AlertStatus, Note},
+    alert_rule::AlertRuleId,
     device::DeviceId,
     instant::Instant,
     page::{Cursor, PageLimit},
-    reading::Metric,
-    user::UserId,
 };
 use persistence::alert::{self as store, AlertFilter};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa_actix_web::service_config::ServiceConfig;
-
-/// An alert that a rule opened.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = Alert)]
-struct AlertView {
-    id: AlertId,
-    rule_id: AlertRuleId,
-    device_id: DeviceId,
-    status: AlertStatus,
-    /// Time of measurement of the reading that opened it.
-    triggered_at: DateTime<Utc>,
-    /// Time of measurement of the reading that ended it, or when it was ended otherwise.
-    #[schema(required = true)]
-    resolved_at: Option<DateTime<Utc>>,
-    /// The value that opened it.
-    value: ExactDecimal,
-    /// The worst value while it was open.
-    peak_value: ExactDecimal,
-    /// The threshold of the rule at that time.
-    threshold: ExactDecimal,
-    comparator: Comparator,
-    metric: Metric,
-    severity: Severity,
-    /// The version of the rule at that time.
-    #[schema(minimum = 1, example = 1)]
-    rule_version: i32,
-    #[schema(required = true)]
-    resolved_reason: Option<ResolvedReason>,
-    /// When someone took note of it.
-    #[schema(required = true)]
-    acknowledged_at: Option<DateTime<Utc>>,
-    /// Who took note of it.
-    #[schema(required = true)]
-    acknowledged_by: Option<UserId>,
-    /// What they wrote.
-    #[schema(required = true, example = "Looking into it")]
-    note: Option<String>,
-}
-
-impl From<Alert> for AlertView {
-    fn from(alert: Alert) -> Self {
-        Self {
-            id: alert.id,
-            rule_id: alert.rule_id,
-            device_id: alert.device_id,
-            status: alert.status,
-            triggered_at: alert.triggered_at,
-            resolved_at: alert.resolved_at,
-            value: alert.value,
-            peak_value: alert.peak_value,
-            threshold: alert.threshold,
-            comparator: alert.comparator,
-            metric: alert.metric,
-            severity: alert.severity,
-            rule_version: alert.rule_version,
-            resolved_reason: alert.resolved_reason,
-            acknowledged_at: alert.acknowledged_at,
-            acknowledged_by: alert.acknowledged_by,
-            note: alert.note,
-        }
-    }
-}
+use view::AlertView;
 
 /// Which alerts to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -122,6 +60,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .service(alert_list)
         .service(alert_show)
+        .service(timeline::alert_timeline)
         .service(alert_acknowledge)
         .service(alert_resolve);
 }

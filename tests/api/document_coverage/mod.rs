@@ -3,102 +3,15 @@
 //! What an operation needs stands in a table here; an operation that is not in it fails the test, so that none is
 //! published without somebody having said who may call it.
 
+mod calls;
+
 use reqwest::Method;
+
+use calls::{Access, CALLS, Call, Thing};
 
 use crate::support::{
     Answer, App, Client, Device, Document, JSON, Operation, User, ago, fresh_email, reading_at,
 };
-
-/// Who may call an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Public,
-    /// A user, and nothing in it belongs to anyone in particular.
-    User,
-    /// The owner of the thing in the path.
-    Owner,
-    Device,
-}
-
-/// What the thing in the path is.
-#[derive(Debug, Clone, Copy)]
-enum Thing {
-    None,
-    Device,
-    Rule,
-    Alert,
-}
-
-/// Everything that it takes to call an operation well.
-struct Call {
-    id: &'static str,
-    access: Access,
-    thing: Thing,
-    query: &'static str,
-    body: Option<&'static str>,
-    status: u16,
-}
-
-const fn call(id: &'static str, access: Access, thing: Thing, status: u16) -> Call {
-    Call {
-        id,
-        access,
-        thing,
-        query: "",
-        body: None,
-        status,
-    }
-}
-
-impl Call {
-    const fn body(self, body: &'static str) -> Self {
-        Self {
-            body: Some(body),
-            ..self
-        }
-    }
-
-    const fn query(self, query: &'static str) -> Self {
-        Self { query, ..self }
-    }
-}
-
-/// Every operation. Those that end a thing or a session come last, since they are called in this order.
-const CALLS: [Call; 29] = [
-    call("health_live", Access::Public, Thing::None, 200),
-    call("health_ready", Access::Public, Thing::None, 200),
-    call("metrics_show", Access::Public, Thing::None, 200),
-    call("user_sign_up", Access::Public, Thing::None, 201)
-        .body(r#"{"email": "<fresh>", "password": "correct horse battery"}"#),
-    call("session_sign_in", Access::Public, Thing::None, 200)
-        .body(r#"{"email": "<email>", "password": "correct horse battery"}"#),
-    call("session_refresh", Access::Public, Thing::None, 200)
-        .body(r#"{"refresh_token": "<refresh>"}"#),
-    call("session_show", Access::User, Thing::None, 200),
-    call("device_create", Access::User, Thing::None, 201).body(r#"{"name": "Boiler"}"#),
-    call("device_list", Access::User, Thing::None, 200),
-    call("device_show", Access::Owner, Thing::Device, 200),
-    call("device_update", Access::Owner, Thing::Device, 200).body(r#"{"name": "Kettle"}"#),
-    call("reading_create", Access::Device, Thing::None, 201).body(r#"{"metric": "u", "value": 1}"#),
-    call("reading_list", Access::Owner, Thing::Device, 200),
-    call("reading_latest", Access::Owner, Thing::Device, 200),
-    call("metric_list", Access::Owner, Thing::Device, 200),
-    call("rejection_list", Access::Owner, Thing::Device, 200),
-    call("rollup_show", Access::Owner, Thing::Device, 200).query("?metric=t&interval=1h"),
-    call("rollup_list", Access::User, Thing::None, 200).query("?search=&metric=t&interval=1h"),
-    call("alert_rule_create", Access::Owner, Thing::Device, 201)
-        .body(r#"{"metric": "t", "comparator": "gt", "threshold": 100}"#),
-    call("alert_rule_list", Access::Owner, Thing::Device, 200),
-    call("alert_rule_show", Access::Owner, Thing::Rule, 200),
-    call("alert_rule_update", Access::Owner, Thing::Rule, 200).body(r#"{"name": "Hot"}"#),
-    call("alert_list", Access::User, Thing::None, 200),
-    call("alert_show", Access::Owner, Thing::Alert, 200),
-    call("alert_acknowledge", Access::Owner, Thing::Alert, 200).body(r#"{"note": "Seen"}"#),
-    call("alert_resolve", Access::Owner, Thing::Alert, 200),
-    call("alert_rule_delete", Access::Owner, Thing::Rule, 204),
-    call("device_delete", Access::Owner, Thing::Device, 204),
-    call("session_sign_out", Access::User, Thing::None, 204),
-];
 
 /// Whether an operation needs no credential.
 pub(crate) fn is_public(id: &str) -> bool {
@@ -272,7 +185,7 @@ async fn nothing_of_an_owner_can_be_reached_by_another() {
         let documented = &world.operation(call).body["responses"]["404"];
         assert!(documented.is_object(), "{} does not document 404", call.id);
     }
-    for list in ["/devices", "/alerts"] {
+    for list in ["/devices", "/alerts", "/alert-rules"] {
         let nothing = stranger.get(list).await.expect(200);
         assert!(nothing.data().is_empty());
     }

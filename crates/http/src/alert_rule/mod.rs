@@ -1,0 +1,254 @@
+//! Alert rules over HTTP.
+
+mod preview;
+mod view;
+
+use crate::{
+    auth::User,
+    body::Json,
+    path::Path,
+    problem::{
+        AuthProblems, BodyProblems, FieldError, InputProblems, NotFoundProblem, Problem,
+        ServerProblems,
+    },
+    query::Query,
+    state::AppState,
+    view::{PageView, found, page},
+};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web::Data};
+use domain::{
+    alert_rule::{AlertRuleChange, AlertRuleId, Condition, NewAlertRule, Target},
+    device::DeviceId,
+    page::{Cursor, PageLimit},
+};
+use persistence::alert_rule::{self as store, AlertRuleFilter};
+use serde::Deserialize;
+use utoipa_actix_web::service_config::ServiceConfig;
+use view::AlertRuleView;
+
+/// Which rules to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AlertRuleQuery {
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<AlertRuleId>>,
+    /// How many rules a page has, 1 to 500.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
+    limit: PageLimit,
+}
+
+/// Which rules to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AllRulesQuery {
+    /// Only rules that watch this device, by themselves or with its fleet.
+    device_id: Option<DeviceId>,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<AlertRuleId>>,
+    /// How many rules a page has, 1 to 500.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
+    limit: PageLimit,
+}
+
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(alert_rule_create)
+        .service(alert_rule_create_for_fleet)
+        .service(preview::alert_rule_preview)
+        .service(alert_rule_list)
+        .service(alert_rule_list_all)
+        .service(alert_rule_show)
+        .service(alert_rule_update)
+        .service(alert_rule_delete);
+}
+
+/// Arm a rule on a device
+///
+/// It judges readings that arrive from now on, by their time of measurement.
+#[utoipa::path(
+    tag = "alert rules",
+    params(("id" = DeviceId, Path)),
+    request_body = NewAlertRule,
+    responses((status = CREATED, body = AlertRuleView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
+)]
+#[post("/devices/{id}/alert-rules")]
+async fn alert_rule_create(
+    user: User,
+    state: Data<AppState>,
+    id: Path<DeviceId>,
+    new: Json<NewAlertRule>,
+) -> Result<HttpResponse, Problem> {
+    create(&user, &state, Target::Device(id.0), &new.0).await
+}
+
+/// Arm a rule on a fleet
+///
+/// It watches all devices that have the tags of `selector`, also those that get them later, and has at most one
+/// open alert for each device.
+#[utoipa::path(
+    tag = "alert rules",
+    request_body = NewAlertRule,
+    responses((status = CREATED, body = AlertRuleView), AuthProblems, BodyProblems, ServerProblems)
+)]
+#[post("/alert-rules")]
+async fn alert_rule_create_for_fleet(
+    user: User,
+    state: Data<AppState>,
+    new: Json<NewAlertRule>,
+) -> Result<HttpResponse, Problem> {
+    let Json(mut new) = new;
+    let selector = new.selector.take().ok_or_else(|| {
+        wrong_selector(
+            "missing_field",
+            "selector is missing: a rule of one device is made under the device",
+        )
+    })?;
+    create(&user, &state, Target::Fleet(selector), &new).await
+}
+
+async fn create(
+    user: &User,
+    state: &AppState,
+    target: Target,
+    new: &NewAlertRule,
+) -> Result<HttpResponse, Problem> {
+    let condition = condition(new, "")?;
+    let new = (new, condition);
+    let rule = store::insert(&state.db, user.owner, &target, new, state.clock.now()).await?;
+    Ok(HttpResponse::Created().json(AlertRuleView::from(found(rule)?)))
+}
+
+/// When a rule of a device fires, or which member of the body, below `path`, is to blame.
+fn condition(new: &NewAlertRule, path: &str) -> Result<Condition, Problem> {
+    if new.selector.is_some() {
+        return Err(wrong_selector(
+            "invalid_value",
+            "selector is for rules of a fleet: POST /alert-rules",
+        ));
+    }
+    new.condition().map_err(|error| {
+        let pointer = format!("{path}/clear_threshold");
+        Problem::invalid(FieldError::at_pointer(
+            pointer,
+            "invalid_value",
+            error.to_string(),
+        ))
+    })
+}
+
+fn wrong_selector(code: &'static str, detail: &str) -> Problem {
+    let pointer = "/selector".to_owned();
+    Problem::invalid(FieldError::at_pointer(pointer, code, detail.to_owned()))
+}
+
+/// List the rules of a device
+///
+/// Those of its own and those of its fleets, in the order of making.
+#[utoipa::path(
+    tag = "alert rules",
+    params(("id" = DeviceId, Path), AlertRuleQuery),
+    responses((status = OK, body = PageView<AlertRuleView>), AuthProblems, NotFoundProblem, InputProblems, ServerProblems)
+)]
+#[get("/devices/{id}/alert-rules")]
+async fn alert_rule_list(
+    user: User,
+    request: HttpRequest,
+    state: Data<AppState>,
+    id: Path<DeviceId>,
+    query: Query<AlertRuleQuery>,
+) -> Result<HttpResponse, Problem> {
+    let Query(AlertRuleQuery { cursor, limit }) = query;
+    let filter = AlertRuleFilter {
+        device_id: Some(id.0),
+    };
+    let rules = found(store::list(&state.db, user.owner, filter, cursor, limit).await?)?;
+    Ok(page::<_, _, AlertRuleView>(&request, rules))
+}
+
+/// List rules
+///
+/// Of all devices and fleets, in the order of making.
+#[utoipa::path(
+    tag = "alert rules",
+    params(AllRulesQuery),
+    responses((status = OK, body = PageView<AlertRuleView>), AuthProblems, NotFoundProblem, InputProblems, ServerProblems)
+)]
+#[get("/alert-rules")]
+async fn alert_rule_list_all(
+    user: User,
+    request: HttpRequest,
+    state: Data<AppState>,
+    query: Query<AllRulesQuery>,
+) -> Result<HttpResponse, Problem> {
+    let Query(AllRulesQuery {
+        device_id,
+        cursor,
+        limit,
+    }) = query;
+    let filter = AlertRuleFilter { device_id };
+    let rules = found(store::list(&state.db, user.owner, filter, cursor, limit).await?)?;
+    Ok(page::<_, _, AlertRuleView>(&request, rules))
+}
+
+/// Show a rule
+#[utoipa::path(
+    tag = "alert rules",
+    params(("id" = AlertRuleId, Path)),
+    responses((status = OK, body = AlertRuleView), AuthProblems, NotFoundProblem, ServerProblems)
+)]
+#[get("/alert-rules/{id}")]
+async fn alert_rule_show(
+    user: User,
+    state: Data<AppState>,
+    id: Path<AlertRuleId>,
+) -> Result<HttpResponse, Problem> {
+    let rule = found(store::find(&state.db, user.owner, id.0).await?)?;
+    Ok(HttpResponse::Ok().json(AlertRuleView::from(rule)))
+}
+
+/// Edit a rule
+///
+/// A merge patch (RFC 7396): what is absent stays as it is. Each edit makes a new version, and an alert goes on
+/// citing the version by which it fired. Where the condition or the selector changes, or the rule is disarmed, its
+/// open alerts end.
+#[utoipa::path(
+    tag = "alert rules",
+    params(("id" = AlertRuleId, Path)),
+    request_body(content((AlertRuleChange = "application/json"), (AlertRuleChange = "application/merge-patch+json"))),
+    responses((status = OK, body = AlertRuleView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
+)]
+#[patch("/alert-rules/{id}")]
+async fn alert_rule_update(
+    user: User,
+    state: Data<AppState>,
+    id: Path<AlertRuleId>,
+    change: Json<AlertRuleChange>,
+) -> Result<HttpResponse, Problem> {
+    let rule = store::update(&state.db, user.owner, id.0, &change.0, state.clock.now()).await?;
+    Ok(HttpResponse::Ok().json(AlertRuleView::from(found(rule)??)))
+}
+
+/// Delete a rule
+///
+/// Its open alerts end; its alerts stay.
+#[utoipa::path(
+    tag = "alert rules",
+    params(("id" = AlertRuleId, Path)),
+    responses((status = NO_CONTENT, description = "Deleted"), AuthProblems, NotFoundProblem, ServerProblems)
+)]
+#[delete("/alert-rules/{id}")]
+async fn alert_rule_delete(
+    user: User,
+    state: Data<AppState>,
+    id: Path<AlertRuleId>,
+) -> Result<HttpResponse, Problem> {
+    let deleted = store::delete(&state.db, user.owner, id.0, state.clock.now()).await?;
+    found(deleted.then_some(()))?;
+    Ok(HttpResponse::NoContent().finish())
+}
