@@ -1,15 +1,16 @@
 //! Rows of an answer, as buckets.
 
+use super::statement::NULL;
 use crate::{StoreError, db::Done};
 use domain::{
     Timestamp,
     decimal::{DecimalError, WideDecimal},
     rollup::{Aggregate, Bucket, RollupQuery, SeriesRollup},
 };
-use sqlx::{Row, ValueRef, postgres::PgRow};
+use sqlx::Row;
 use std::{collections::HashMap, str::FromStr};
 
-/// Sorts rows into the entries that they belong to, in the order of time.
+/// Sorts windows into the entries that their series belong to, in the order of time.
 pub(super) fn buckets(
     done: &[Done],
     query: &RollupQuery,
@@ -18,11 +19,15 @@ pub(super) fn buckets(
 ) -> Result<(), StoreError> {
     let aggregates: Vec<Aggregate> = query.aggregates.iter().collect();
     for row in done.iter().flat_map(|it| &it.rows) {
-        let place = groups.get(&number(row, 0)?);
+        let series: i32 = row.try_get(0)?;
+        let place = groups.get(&series);
         let rollup = place.and_then(|place| rollups.get_mut(*place));
         let rollup =
             rollup.ok_or_else(|| corrupt("a bucket is of a series that was not asked for"))?;
-        rollup.buckets.push(bucket(row, query, &aggregates)?);
+        let windows: &str = row.try_get(1)?;
+        for window in windows.split(',') {
+            rollup.buckets.push(bucket(window, query, &aggregates)?);
+        }
     }
     for rollup in rollups {
         rollup.buckets.sort_by_key(|bucket| bucket.start);
@@ -30,40 +35,44 @@ pub(super) fn buckets(
     Ok(())
 }
 
-fn bucket(
-    row: &PgRow,
-    query: &RollupQuery,
-    aggregates: &[Aggregate],
-) -> Result<Bucket, StoreError> {
+fn bucket(text: &str, query: &RollupQuery, aggregates: &[Aggregate]) -> Result<Bucket, StoreError> {
+    let mut words = text.split(' ');
+    let start = Timestamp::from_timestamp_micros(number(words.next())?);
+    let count = number(words.next())?;
     let edges = query.windows.windows.edges();
-    let start = Timestamp::from_timestamp_micros(number(row, 1)?);
     let window = start.and_then(|start| {
         let place = edges.binary_search(&start).ok()?;
         Some((start, *edges.get(place + 1)?))
     });
     let (start, end) = window.ok_or_else(|| corrupt("a bucket begins where no window does"))?;
-    let values = aggregates.iter().zip(3..).map(|(aggregate, place)| {
-        let value = text(row, place)?.map(|digits| value(*aggregate, digits));
-        value
-            .transpose()
-            .map_err(|error| StoreError::corrupt("samples.value", error))
-    });
+    let mut values = Vec::with_capacity(aggregates.len());
+    for aggregate in aggregates {
+        let digits = words.next().ok_or_else(|| corrupt("a value is missing"))?;
+        values.push(match digits {
+            NULL => None,
+            digits => Some(
+                value(*aggregate, digits, count)
+                    .map_err(|error| StoreError::corrupt("samples.value", error))?,
+            ),
+        });
+    }
     Ok(Bucket {
         start,
         end,
-        count: number(row, 2)?,
-        values: values.collect::<Result<_, _>>()?,
+        count,
+        values,
     })
 }
 
-/// What is one of several equal numbers (1.0 and 1.00), or was computed, is without trailing zeros.
-fn value(aggregate: Aggregate, digits: &str) -> Result<WideDecimal, DecimalError> {
+/// What is one of several equal numbers (1.0 and 1.00), or was computed, is without trailing zeros. A number may
+/// have more digits than any decimal here holds.
+fn value(aggregate: Aggregate, digits: &str, count: i64) -> Result<WideDecimal, DecimalError> {
     match aggregate {
         Aggregate::Count | Aggregate::Sum | Aggregate::First | Aggregate::Last => {
             WideDecimal::parse(digits)
         }
-        Aggregate::Avg
-        | Aggregate::Min
+        Aggregate::Avg => WideDecimal::mean(digits, count),
+        Aggregate::Min
         | Aggregate::Max
         | Aggregate::Stddev
         | Aggregate::Median
@@ -71,21 +80,8 @@ fn value(aggregate: Aggregate, digits: &str) -> Result<WideDecimal, DecimalError
     }
 }
 
-/// A value as the database writes it, since a sum may have more digits than any decimal here holds; values of
-/// a message come as text.
-fn text(row: &PgRow, place: usize) -> Result<Option<&str>, StoreError> {
-    let value = row.try_get_raw(place)?;
-    if value.is_null() {
-        return Ok(None);
-    }
-    match value.as_str() {
-        Ok(text) => Ok(Some(text)),
-        Err(error) => Err(StoreError::corrupt("rollup", error)),
-    }
-}
-
-fn number<T: FromStr>(row: &PgRow, place: usize) -> Result<T, StoreError> {
-    let number = text(row, place)?.and_then(|text| text.parse().ok());
+fn number<T: FromStr>(text: Option<&str>) -> Result<T, StoreError> {
+    let number = text.and_then(|text| text.parse().ok());
     number.ok_or_else(|| corrupt("an answer has no number where one is due"))
 }
 
