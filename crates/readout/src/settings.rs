@@ -148,7 +148,7 @@ pub(crate) struct Settings {
     /// How much older than the newest reading of its metric one may be to be judged by alert rules: within this
     /// it does not matter in which order readings arrive; the same on all instances
     #[arg(long, global = true, env = "ALERT_LATENESS", value_name = "DURATION", default_value = "10m",
-        value_parser = Duration::parse)]
+        value_parser = lateness)]
     alert_lateness: Duration,
 
     /// Whether devices and owners have quotas of readings; more are answered with 429
@@ -172,6 +172,15 @@ pub(crate) struct Settings {
     #[arg(long, global = true, env = "RATE_LIMIT_OWNER", value_name = "N", default_value_t = 20_000,
         value_parser = value_parser!(u32).range(1..=i64::from(MAX_RATE)))]
     rate_limit_owner: u32,
+}
+
+/// At most a day: a reading that late has everything since then judged again.
+fn lateness(text: &str) -> Result<Duration, String> {
+    let duration = Duration::parse(text).map_err(|error| error.to_string())?;
+    if duration.seconds() > 86_400 {
+        return Err("must be at most 1d".to_owned());
+    }
+    Ok(duration)
 }
 
 /// A setting that is not to be printed.

@@ -127,11 +127,21 @@ async fn a_rule_may_move_to_another_fleet() {
     let south = tagged(&user, json!({"site": "south"})).await;
     let rule = fleet_rule(&user, json!({"site": "north"})).await;
     post(&north, 100, 101).await;
+    let merged = json!({"selector": {"tags": {"floor": "2", "site": null}}});
+    let merged = user.patch(&rule, &merged).await.expect(200);
+    assert_eq!(merged.body["selector"], json!({"tags": {"floor": "2"}}));
+    let none = json!({"selector": {"tags": {"floor": null}}});
+    user.patch(&rule, &none)
+        .await
+        .problem(422, "validation_failed");
     let edited = user
-        .patch(&rule, &json!({"selector": {"tags": {"site": "south"}}}))
+        .patch(
+            &rule,
+            &json!({"selector": {"tags": {"site": "south", "floor": null}}}),
+        )
         .await
         .expect(200);
-    assert_eq!(edited.body["version"], 2);
+    assert_eq!(edited.body["version"], 3);
     assert_eq!(alerts(&user).await[0]["resolved_reason"], "rule_changed");
     post(&north, 90, 101).await;
     post(&south, 90, 101).await;
@@ -169,6 +179,12 @@ async fn a_selector_stands_where_it_belongs() {
         assert!(answer.text.contains("selector"), "{}", answer.text);
     }
     let own = user.rule(&device, "gt", 1).await;
+    let preview = json!({"rule": rule(json!({"tags": {"a": "b"}}))});
+    let answer = user
+        .post(&device.path("/alert-rules/preview"), &preview)
+        .await
+        .problem(422, "validation_failed");
+    assert_eq!(answer.body["errors"][0]["pointer"], "/rule/selector");
     let edit = json!({"selector": {"tags": {"a": "b"}}});
     user.patch(&format!("/alert-rules/{own}"), &edit)
         .await
@@ -215,5 +231,28 @@ async fn devices_join_and_leave_while_the_rule_changes() {
     assert!(app.sql().await.one(armed).await != "0");
     for server in &app.servers {
         assert_eq!(server.complaints(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn there_are_so_many_rules_and_no_more() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let device = user.device().await;
+    let rule = json!({"metric": "t", "comparator": "gt", "threshold": 1});
+    let mut of_fleet = rule.clone();
+    of_fleet["selector"] = json!({"tags": {"a": "b"}});
+    for (path, rule) in [
+        (device.path("/alert-rules"), rule),
+        ("/alert-rules".to_owned(), of_fleet),
+    ] {
+        for _ in 0..100 {
+            user.post(&path, &rule).await.expect(201);
+        }
+        let answer = user
+            .post(&path, &rule)
+            .await
+            .problem(422, "validation_failed");
+        assert_eq!(answer.body["errors"][0]["code"], "too_many_rules");
     }
 }

@@ -1,5 +1,6 @@
 //! `/alerts`: when they fire, when they resolve, and what people do with them.
 
+mod again;
 mod fleet;
 mod hand;
 mod late;

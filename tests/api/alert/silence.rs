@@ -182,3 +182,46 @@ async fn silence_is_found_after_both_instances_were_away() {
     };
     eventually("silence is told", SOON, told).await;
 }
+
+/// Silence in between does not change what readings come to, unless it ended an alert.
+#[tokio::test]
+async fn what_arrives_after_silence_is_judged_as_without_it() {
+    let app = App::start().await;
+    let user = app.user().await;
+    for action in ["alert", "resolve"] {
+        let device = armed(&user, json!({"after": "1s", "action": action})).await;
+        device
+            .ingest_text(&reading_at(ago(10), 50))
+            .await
+            .expect(201);
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        device
+            .ingest_text(&reading_at(ago(100), 500))
+            .await
+            .expect(201);
+        let all = own(&user, &device).await;
+        let threshold = all.iter().find(|it| it["kind"] == "threshold").unwrap();
+        assert_eq!(time_in(threshold, "triggered_at"), ago(100));
+        assert_eq!(time_in(threshold, "resolved_at"), ago(10));
+    }
+}
+
+/// Also one that was provisioned after the rule, and has never been heard of.
+#[tokio::test]
+async fn a_device_that_joins_a_fleet_is_waited_for() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let rule = json!({"metric": "t", "comparator": "gt", "threshold": 100,
+                      "selector": {"tags": {"site": "north"}}, "no_data": {"after": "1s", "action": "alert"}});
+    user.post("/alert-rules", &rule).await.expect(201);
+    let north = json!({"name": "Boiler", "tags": {"site": "north"}});
+    let new = Device::provisioned(&user, &user.post("/devices", &north).await.expect(201));
+    let old = user.device().await;
+    user.patch(&old.path(""), &json!({"tags": {"site": "north"}}))
+        .await
+        .expect(200);
+    for device in [&new, &old] {
+        let told = async || own(&user, device).await.len() == 1;
+        eventually("silence is told", SOON, told).await;
+    }
+}

@@ -103,3 +103,33 @@ async fn what_is_ended_otherwise_says_by_what() {
         assert_eq!(alert.body["rule_version"], last["rule_version"]);
     }
 }
+
+#[tokio::test]
+async fn an_alert_cites_one_version_of_its_rule_all_along() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let device = user.device().await;
+    let rule = user.rule(&device, "gt", 100).await;
+    device
+        .ingest_text(&reading_at(ago(100), 150))
+        .await
+        .expect(201);
+    user.patch(&format!("/alert-rules/{rule}"), &json!({"name": "Hot"}))
+        .await
+        .expect(200);
+    for (seconds, value) in [(105, 160), (90, 50)] {
+        device
+            .ingest_text(&reading_at(ago(seconds), value))
+            .await
+            .expect(201);
+    }
+    let all = alerts(&user).await;
+    assert_eq!(all[0]["rule_version"], 1);
+    let path = format!("/alerts/{}/timeline", all[0]["id"].as_str().unwrap());
+    let timeline = user.all(&path).await;
+    assert_eq!(timeline.len(), 2);
+    assert!(
+        timeline.iter().all(|it| it["rule_version"] == 1),
+        "{timeline:?}"
+    );
+}

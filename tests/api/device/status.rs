@@ -120,3 +120,28 @@ async fn a_clock_that_was_ahead_keeps_no_device_online_for_ever() {
     let is_offline = async || sql.one("select status from devices").await == "offline";
     eventually("it is offline", SOON, is_offline).await;
 }
+
+#[tokio::test]
+async fn a_device_with_more_patience_is_online_again() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let made = user
+        .post(
+            "/devices",
+            &json!({"name": "Boiler", "offline_after": "1s"}),
+        )
+        .await;
+    let device = Device::provisioned(&user, &made.expect(201));
+    device
+        .ingest_text(&reading_at(ago(60), 1))
+        .await
+        .expect(201);
+    let status = async || user.get(&device.path("")).await.expect(200).body["status"].clone();
+    eventually("it is offline", SOON, async || status().await == "offline").await;
+    let patched = user
+        .patch(&device.path(""), &json!({"offline_after": "1h"}))
+        .await
+        .expect(200);
+    assert_eq!(patched.body["status"], "online");
+    assert_eq!(user.all(&device.path("/status-history")).await.len(), 3);
+}

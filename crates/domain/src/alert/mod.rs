@@ -81,7 +81,7 @@ pub enum ResolvedReason {
     Manual,
     /// Data stopped.
     NoData,
-    /// The rule's condition became another one.
+    /// The rule's condition or devices became others, or the device left its fleet.
     RuleChanged,
     /// The rule was disarmed.
     RuleDisabled,

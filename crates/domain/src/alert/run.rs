@@ -60,6 +60,13 @@ impl<'a> Run<'a> {
         self.episodes
     }
 
+    /// Lets go of what happened to the episodes until now, of which there may be something at each reading.
+    pub fn forget_transitions(&mut self) {
+        for episode in &mut self.episodes {
+            episode.transitions = Vec::new();
+        }
+    }
+
     /// How many episodes there are until now.
     #[must_use]
     pub fn episodes(&self) -> usize {

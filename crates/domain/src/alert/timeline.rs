@@ -14,7 +14,7 @@ pub enum TransitionCause {
     Manual,
     /// Data stopped.
     NoData,
-    /// The rule's condition or its devices became others.
+    /// The rule's condition or devices became others, or the device left its fleet.
     RuleChanged,
     /// The rule was disarmed.
     RuleDisabled,

@@ -1,8 +1,8 @@
 //! Edits of a rule.
 
 use super::{
-    AlertRule, ClearThresholdError, Comparator, Condition, NoData, NoDataAction, Selector,
-    Severity, Target,
+    AlertRule, ClearThresholdError, Comparator, Condition, NoData, NoDataAction, SelectorChange,
+    SelectorError, Severity, Target,
 };
 use crate::{
     Timestamp, decimal::ExactDecimal, device::present, duration::Duration, reading::Metric,
@@ -36,11 +36,11 @@ pub struct AlertRuleChange {
     pub clear_threshold: Option<Option<ExactDecimal>>,
     /// How long the condition must hold before the rule fires; null to fire at once.
     #[serde(default, rename = "for", deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false, pattern = "^[0-9]+[smhd]$", example = "10m")]
+    #[schema(value_type = Option<String>, required = false, pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
     pub hold_for: Option<Option<Duration>>,
     /// How long all must be clear before the alert ends; null to end at once.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false, pattern = "^[0-9]+[smhd]$", example = "5m")]
+    #[schema(value_type = Option<String>, required = false, pattern = "^[1-9][0-9]*[smhd]$", example = "5m")]
     pub keep_firing_for: Option<Option<Duration>>,
     /// What happens when data stops; null for nothing.
     #[serde(default, deserialize_with = "present")]
@@ -48,8 +48,8 @@ pub struct AlertRuleChange {
     pub no_data: Option<Option<NoDataChange>>,
     /// Which devices it watches; only of a rule that was made with a selector.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Selector, required = false)]
-    pub selector: Option<Selector>,
+    #[schema(value_type = SelectorChange, required = false)]
+    pub selector: Option<SelectorChange>,
     /// How bad it is when the rule fires.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Severity, required = false)]
@@ -66,7 +66,7 @@ pub struct AlertRuleChange {
 pub struct NoDataChange {
     /// For how long no reading has arrived.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, pattern = "^[0-9]+[smhd]$", example = "5m")]
+    #[schema(value_type = String, required = false, pattern = "^[1-9][0-9]*[smhd]$", example = "5m")]
     pub after: Option<Duration>,
     /// What happens then.
     #[serde(default, deserialize_with = "present")]
@@ -85,7 +85,10 @@ pub enum AlertRuleChangeError {
     NoData,
     /// The rule is of a single device.
     #[error("can be changed only of a rule that was made with one")]
-    Selector,
+    NoSelector,
+    /// It would choose nothing that makes sense.
+    #[error(transparent)]
+    Selector(#[from] SelectorError),
 }
 
 /// What an edit means for the alerts that the rule may have open.
@@ -163,11 +166,14 @@ impl AlertRuleChange {
         }
     }
 
-    fn target(&self, before: &Target) -> Result<Target, AlertRuleChangeError> {
+    /// What the rule watches with this change made to it.
+    pub fn target(&self, before: &Target) -> Result<Target, AlertRuleChangeError> {
         match (&self.selector, before) {
             (None, _) => Ok(before.clone()),
-            (Some(selector), Target::Fleet(_)) => Ok(Target::Fleet(selector.clone())),
-            (Some(_), Target::Device(_)) => Err(AlertRuleChangeError::Selector),
+            (Some(change), Target::Fleet(selector)) => {
+                Ok(Target::Fleet(selector.changed(change.clone())?))
+            }
+            (Some(_), Target::Device(_)) => Err(AlertRuleChangeError::NoSelector),
         }
     }
 }

@@ -10,7 +10,7 @@ pub use change::{AlertRuleChange, AlertRuleChangeError, EditEffect, NoDataChange
 pub use comparator::Comparator;
 pub use condition::{ClearThresholdError, Condition};
 pub use no_data::{NoData, NoDataAction};
-pub use target::{Selector, SelectorError, Target};
+pub use target::{Selector, SelectorChange, SelectorError, Target};
 
 use crate::{
     Timestamp, decimal::ExactDecimal, duration::Duration, id::id, reading::Metric,
@@ -22,6 +22,17 @@ id!(
     /// Identifies an alert rule.
     AlertRuleId
 );
+
+/// Most rules that one device has by itself, and most of an owner that watch fleets: every reading of a metric is
+/// judged by all of them.
+pub const MAX_RULES: u64 = 100;
+
+/// There are as many rules as there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "there are {MAX_RULES} rules already, which is the maximum for a device, and for the fleets of an owner"
+)]
+pub struct TooManyRules;
 
 /// How bad it is when the rule fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
@@ -67,11 +78,11 @@ pub struct NewAlertRule {
     pub clear_threshold: Option<ExactDecimal>,
     /// How long the condition must hold, in measured time, before the rule fires; by default it fires at once.
     #[serde(default, rename = "for")]
-    #[schema(nullable, pattern = "^[0-9]+[smhd]$", example = "10m")]
+    #[schema(nullable, pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
     pub hold_for: Option<Duration>,
     /// How long all must be clear, in measured time, before the alert ends; by default it ends at once.
     #[serde(default)]
-    #[schema(nullable, pattern = "^[0-9]+[smhd]$", example = "5m")]
+    #[schema(nullable, pattern = "^[1-9][0-9]*[smhd]$", example = "5m")]
     pub keep_firing_for: Option<Duration>,
     /// What happens when data stops; by default nothing, and a firing alert goes on.
     #[serde(default)]

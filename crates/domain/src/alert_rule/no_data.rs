@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct NoData {
     /// For how long no reading has arrived.
-    #[schema(pattern = "^[0-9]+[smhd]$", example = "5m")]
+    #[schema(pattern = "^[1-9][0-9]*[smhd]$", example = "5m")]
     pub after: Duration,
     /// What happens then.
-    #[schema(inline)]
     pub action: NoDataAction,
 }
 

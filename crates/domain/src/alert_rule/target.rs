@@ -1,6 +1,6 @@
 //! Which devices a rule watches.
 
-use crate::device::{DeviceId, Tags};
+use crate::device::{DeviceId, Tags, TagsChange, TagsError};
 use serde::{Deserialize, Serialize};
 
 /// Which devices a rule watches.
@@ -26,10 +26,25 @@ struct SelectorFields {
     tags: Tags,
 }
 
-/// The selector has no tag.
+/// A merge patch of a selector.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SelectorChange {
+    /// Tags to set; one that is null is removed. At least one has to be left.
+    #[schema(value_type = Object, example = json!({"site": "south", "old": null}))]
+    tags: TagsChange,
+}
+
+/// The selector has no tag, or too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must have at least one tag")]
-pub struct SelectorError;
+pub enum SelectorError {
+    /// It would choose every device.
+    #[error("must have at least one tag")]
+    Empty,
+    /// A device cannot have as many tags.
+    #[error(transparent)]
+    Tags(#[from] TagsError),
+}
 
 impl TryFrom<SelectorFields> for Selector {
     type Error = SelectorError;
@@ -43,9 +58,14 @@ impl Selector {
     /// Chooses the devices that have all of these tags, of which there is at least one.
     pub fn new(tags: Tags) -> Result<Self, SelectorError> {
         if tags.is_empty() {
-            return Err(SelectorError);
+            return Err(SelectorError::Empty);
         }
         Ok(Self { tags })
+    }
+
+    /// The selector with a change made to it.
+    pub(super) fn changed(&self, change: SelectorChange) -> Result<Self, SelectorError> {
+        Self::new(self.tags.clone().changed(change.tags)?)
     }
 
     /// The tags that a device has to have.

@@ -28,8 +28,11 @@ impl WideDecimal {
             return Err(DecimalError::NotANumber);
         }
         let scale = scale(whole, fraction, divisor);
-        let quotient = divide(whole, fraction, scale, divisor)?;
-        Self::parse_trimmed(&write(sign, quotient, scale))
+        let text = match divide_short(whole, fraction, scale, divisor) {
+            Some(quotient) => write_short(sign, quotient, scale),
+            None => write(sign, divide(whole, fraction, scale, divisor)?, scale),
+        };
+        Self::parse_trimmed(&text)
     }
 }
 
@@ -64,6 +67,30 @@ fn leading(whole: &str, fraction: &str) -> (i64, u32) {
 
 fn number(digits: &str) -> u32 {
     digits.parse().unwrap_or(0)
+}
+
+/// The quotient as a whole number of units of its last digit, where all fits into 128 bits.
+fn divide_short(whole: &str, fraction: &str, scale: usize, divisor: u64) -> Option<u128> {
+    let mut number = 0_u128;
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        let digit = digit.is_ascii_digit().then(|| u128::from(digit - b'0'))?;
+        number = number.checked_mul(10)?.checked_add(digit)?;
+    }
+    let more = u32::try_from(scale - fraction.len()).ok()?;
+    let number = number.checked_mul(10_u128.checked_pow(more)?)?;
+    let divisor = u128::from(divisor);
+    let (quotient, rest) = (number / divisor, number % divisor);
+    Some(quotient + u128::from(rest >= divisor - rest))
+}
+
+fn write_short(sign: &str, quotient: u128, scale: usize) -> String {
+    let sign = if quotient == 0 { "" } else { sign };
+    let width = scale + 1;
+    let mut text = format!("{sign}{quotient:0>width$}");
+    if scale > 0 {
+        text.insert(text.len() - scale, '.');
+    }
+    text
 }
 
 /// The digits of a quotient, of which the last `scale` stand behind the point.
@@ -176,6 +203,18 @@ mod tests {
             let mean: rust_decimal::Decimal = mean(&text, count).parse().unwrap();
             let difference = mean * rust_decimal::Decimal::from(count) - rust_decimal::Decimal::new(sum, 3);
             prop_assert!(difference.abs() < rust_decimal::Decimal::new(1, 3), "{mean}");
+        }
+
+        /// The short way is the long one.
+        #[test]
+        fn both_ways_are_the_same(sum in "[0-9]{1,20}(\\.[0-9]{1,10})?", count in 1..10_000_000_u64) {
+            let (whole, fraction) = sum.split_once('.').unwrap_or((&sum, ""));
+            let scale = scale(whole, fraction, count);
+            let short = divide_short(whole, fraction, scale, count).map(|it| write_short("-", it, scale));
+            let long = write("-", divide(whole, fraction, scale, count).unwrap(), scale);
+            if let Some(short) = short {
+                prop_assert_eq!(short, long);
+            }
         }
 
         #[test]

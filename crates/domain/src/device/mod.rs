@@ -65,7 +65,7 @@ pub struct NewDevice {
     pub tags: Tags,
     /// Silence after which the device counts as offline.
     #[serde(default = "default_offline_after")]
-    #[schema(default = "10m", pattern = "^[0-9]+[smhd]$", example = "10m")]
+    #[schema(default = "10m", pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
     pub offline_after: Duration,
 }
 
@@ -91,7 +91,7 @@ pub struct DeviceChange {
     pub tags: Option<TagsChange>,
     /// Silence after which the device counts as offline.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Duration, required = false, pattern = "^[0-9]+[smhd]$", example = "10m")]
+    #[schema(value_type = Duration, required = false, pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
     pub offline_after: Option<Duration>,
     /// A disabled device keeps its data, and its readings are refused with 403.
     #[serde(default, deserialize_with = "present")]

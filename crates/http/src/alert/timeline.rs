@@ -26,10 +26,8 @@ struct TimelineEntryView {
     /// Time of measurement of the reading that caused it, or when it was caused otherwise.
     at: DateTime<Utc>,
     /// The phase before.
-    #[schema(inline)]
     from: Phase,
     /// The phase after; the alert is over when it is `ok`.
-    #[schema(inline)]
     to: Phase,
     cause: TransitionCause,
     /// The value of the reading that caused it; null where something else did.

@@ -23,7 +23,8 @@ pub(super) struct AlertView {
     /// Time of measurement of the reading at which the condition had held long enough; of silence, when it had
     /// lasted too long.
     triggered_at: DateTime<Utc>,
-    /// Time of measurement of the reading that ended it, or when it was ended otherwise.
+    /// Time of measurement of the reading that ended it, or when it was ended otherwise; of silence, when data came
+    /// again.
     #[schema(required = true)]
     resolved_at: Option<DateTime<Utc>>,
     /// The value that opened it; null of silence.

@@ -105,8 +105,9 @@ async fn alert_rule_create_for_fleet(
     let Json(mut new) = new;
     let selector = new.selector.take().ok_or_else(|| {
         wrong_selector(
+            "",
             "missing_field",
-            "selector is missing: a rule of one device is made under the device",
+            "is missing: a rule of one device is made under the device",
         )
     })?;
     create(&user, &state, Target::Fleet(selector), &new).await
@@ -121,15 +122,16 @@ async fn create(
     let condition = condition(new, "")?;
     let new = (new, condition);
     let rule = store::insert(&state.db, user.owner, &target, new, state.clock.now()).await?;
-    Ok(HttpResponse::Created().json(AlertRuleView::from(found(rule)?)))
+    Ok(HttpResponse::Created().json(AlertRuleView::from(found(rule)??)))
 }
 
 /// When a rule of a device fires, or which member of the body, below `path`, is to blame.
 fn condition(new: &NewAlertRule, path: &str) -> Result<Condition, Problem> {
     if new.selector.is_some() {
         return Err(wrong_selector(
+            path,
             "invalid_value",
-            "selector is for rules of a fleet: POST /alert-rules",
+            "is for rules of a fleet: POST /alert-rules",
         ));
     }
     new.condition().map_err(|error| {
@@ -142,8 +144,8 @@ fn condition(new: &NewAlertRule, path: &str) -> Result<Condition, Problem> {
     })
 }
 
-fn wrong_selector(code: &'static str, detail: &str) -> Problem {
-    let pointer = "/selector".to_owned();
+fn wrong_selector(path: &str, code: &'static str, detail: &str) -> Problem {
+    let pointer = format!("{path}/selector");
     Problem::invalid(FieldError::at_pointer(pointer, code, detail.to_owned()))
 }
 

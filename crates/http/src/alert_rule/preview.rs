@@ -29,6 +29,9 @@ use std::time::Duration;
 /// How much of time there is by default before the end of a range.
 const DEFAULT_RANGE: TimeDelta = TimeDelta::days(7);
 
+/// Most readings that are judged: a year of one every ten seconds, and some more.
+const MOST_READINGS: u64 = 5_000_000;
+
 /// Most episodes that are told.
 const MOST_EPISODES: usize = 10_000;
 
@@ -61,7 +64,7 @@ struct PreviewView {
     /// How many readings were judged.
     #[schema(minimum = 0, example = 51_840)]
     readings: u64,
-    /// Whether there are more episodes than are told, at most 10,000; then the range was judged no further.
+    /// Whether the range was not judged to its end, since there are more than 10,000 episodes or 5,000,000 readings.
     truncated: bool,
     /// The alerts that it would have opened, oldest first.
     episodes: Vec<EpisodeView>,
@@ -123,16 +126,20 @@ pub(super) async fn alert_rule_preview(
     let series = found(series.await?)?;
     let (mut run, mut readings, mut next) = (Run::new(&condition, State::Ok), 0, Some(range.0));
     // A page at a time, so that a year of readings takes no more memory than a day.
-    while let Some(from) = next.filter(|_| run.episodes() <= MOST_EPISODES) {
+    while let Some(from) = next
+        && run.episodes() <= MOST_EPISODES
+        && readings < MOST_READINGS
+    {
         let page = page(&state, series, (from, range.1)).await?;
         readings += page.0.len() as u64;
         for it in page.0 {
             run.step(it);
         }
+        run.forget_transitions();
         next = page.1;
     }
     let mut episodes = run.into_episodes();
-    let truncated = episodes.len() > MOST_EPISODES;
+    let truncated = next.is_some() || episodes.len() > MOST_EPISODES;
     episodes.truncate(MOST_EPISODES);
     Ok(HttpResponse::Ok().json(PreviewView {
         device_id: id.0,
@@ -173,6 +180,6 @@ fn range(
     Err(Problem::invalid(FieldError::at_pointer(
         "/start".to_owned(),
         "empty_range",
-        "start must be before end".to_owned(),
+        "must be before end".to_owned(),
     )))
 }

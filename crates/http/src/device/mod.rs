@@ -46,7 +46,7 @@ struct DeviceView {
     metadata: Metadata,
     tags: Tags,
     /// Silence after which it counts as offline.
-    #[schema(pattern = "^[0-9]+[smhd]$", example = "10m")]
+    #[schema(pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
     offline_after: Duration,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,

@@ -3,8 +3,11 @@
 use super::{FieldError, Problem, ProblemKind};
 use crate::rate_limit::RateLimited;
 use domain::{
-    alert::AlreadyResolved, alert_rule::AlertRuleChangeError, device::DeviceChangeError,
-    reading::ReadingError, rollup::RollupError,
+    alert::AlreadyResolved,
+    alert_rule::{AlertRuleChangeError, TooManyRules},
+    device::DeviceChangeError,
+    reading::ReadingError,
+    rollup::RollupError,
 };
 use persistence::{Constraint, StoreError, ingest::IngestError};
 
@@ -78,7 +81,7 @@ impl From<AlertRuleChangeError> for Problem {
         let pointer = match &error {
             AlertRuleChangeError::ClearThreshold(_) => "/clear_threshold",
             AlertRuleChangeError::NoData => "/no_data",
-            AlertRuleChangeError::Selector => "/selector",
+            AlertRuleChangeError::NoSelector | AlertRuleChangeError::Selector(_) => "/selector",
         };
         let detail = error.to_string();
         Self::invalid(FieldError::at_pointer(
@@ -86,6 +89,15 @@ impl From<AlertRuleChangeError> for Problem {
             "invalid_value",
             detail,
         ))
+    }
+}
+
+impl From<TooManyRules> for Problem {
+    fn from(error: TooManyRules) -> Self {
+        let detail = error.to_string();
+        Self::with_detail(ProblemKind::ValidationFailed, detail.clone()).and(
+            FieldError::at_pointer(String::new(), "too_many_rules", detail),
+        )
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{StoreError, Tx};
 use domain::{
     Timestamp,
     alert::{EpisodeChange, Measured, Phase, Transition},
+    reading::earliest,
 };
 use sqlx::Row as _;
 use std::collections::HashMap;
@@ -16,10 +17,11 @@ pub(crate) struct Verdict {
     pub(crate) rule: Uuid,
     pub(crate) rule_version: i32,
     pub(crate) device: Uuid,
-    /// The alert that was open before.
-    pub(crate) open: Option<Uuid>,
-    /// The alert of silence that was open before, and the reading that ended it.
-    pub(crate) silence: Option<(Uuid, Measured)>,
+    /// The alert that was open before, and the version of the rule that it cites.
+    pub(crate) open: Option<(Uuid, i32)>,
+    /// The alert of silence that was open before, the version of the rule that it cites, and the reading that
+    /// ended it.
+    pub(crate) silence: Option<(Uuid, i32, Measured)>,
     /// From when on everything was judged again.
     pub(crate) again_from: Option<Timestamp>,
     pub(crate) episodes: Vec<EpisodeChange>,
@@ -28,6 +30,7 @@ pub(crate) struct Verdict {
 /// An alert as it is stored.
 struct Stored {
     id: Uuid,
+    rule_version: i32,
     triggered_at: Timestamp,
     resolved_at: Option<Timestamp>,
 }
@@ -70,19 +73,22 @@ impl<'a> Changes<'a> {
                 None => verdict.open.filter(|_| !change.is_new),
                 Some(_) => take(&mut stored, change),
             };
-            let id = known.unwrap_or_else(Uuid::now_v7);
+            let (id, rule_version) =
+                known.unwrap_or_else(|| (Uuid::now_v7(), verdict.rule_version));
             match known {
                 Some(_) => self.known.push((id, change)),
                 None => self.new.push((id, verdict, change)),
             }
-            self.again.extend(known.zip(from));
+            // What a new episode began with is told anew, however long ago that was.
+            let since = from.map(|from| if change.is_new { earliest() } else { from });
+            self.again.extend(known.map(|it| it.0).zip(since));
             let happened = |it: &Transition| Happened {
                 alert: id,
                 at: it.by.at,
                 from: it.from,
                 to: it.to,
                 cause: Cause::Reading(it.by, Some(it.threshold)),
-                rule_version: verdict.rule_version,
+                rule_version,
             };
             self.happened
                 .extend(change.transitions.iter().map(happened));
@@ -123,7 +129,7 @@ impl<'a> Changes<'a> {
 }
 
 /// The stored alert that an episode is: that of the same beginning, or one that it overlaps with.
-fn take(stored: &mut Vec<Stored>, change: &EpisodeChange) -> Option<Uuid> {
+fn take(stored: &mut Vec<Stored>, change: &EpisodeChange) -> Option<(Uuid, i32)> {
     let begin = change.episode.triggered.at;
     let end = change.resolved.map(|it| it.at);
     let overlaps = |it: &Stored| {
@@ -132,7 +138,8 @@ fn take(stored: &mut Vec<Stored>, change: &EpisodeChange) -> Option<Uuid> {
     let same = stored.iter().position(|it| it.triggered_at == begin);
     // What began before is that or nothing.
     let place = same.or_else(|| stored.iter().position(overlaps).filter(|_| change.is_new));
-    place.map(|place| stored.remove(place).id)
+    let found = place.map(|place| stored.remove(place))?;
+    Some((found.id, found.rule_version))
 }
 
 /// Alerts of these rules and devices that go on into the time that was judged again, oldest first.
@@ -145,10 +152,11 @@ async fn stored(
         return Ok(found);
     }
     let statement = sqlx::query(
-        "select alert.rule_id, alert.device_id, alert.id, alert.triggered_at, alert.resolved_at
+        "select alert.rule_id, alert.device_id, alert.id, alert.triggered_at, alert.resolved_at, alert.rule_version
          from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as again (rule_id, device_id, since)
+         join alert_rules as rule on rule.id = again.rule_id
          join alerts as alert on alert.rule_id = again.rule_id and alert.device_id = again.device_id
-             and alert.kind = 'threshold'
+             and alert.kind = 'threshold' and alert.metric = rule.metric
              and (alert.resolved_at is null or alert.resolved_reason = 'recovered' and alert.resolved_at >= again.since)
          order by alert.triggered_at",
     );
@@ -162,6 +170,7 @@ async fn stored(
             id: row.try_get(2)?,
             triggered_at: row.try_get(3)?,
             resolved_at: row.try_get(4)?,
+            rule_version: row.try_get(5)?,
         });
     }
     Ok(found)
@@ -169,8 +178,8 @@ async fn stored(
 
 /// Data has come again: the alert of silence is over, whatever the data says.
 async fn end_silence(tx: &Tx, verdicts: &[Verdict], now: Timestamp) -> Result<(), StoreError> {
-    let silent = || verdicts.iter().filter_map(|it| Some((it, it.silence?)));
-    let ids: Vec<Uuid> = silent().map(|(_, (id, _))| id).collect();
+    let silent = || verdicts.iter().filter_map(|it| it.silence);
+    let ids: Vec<Uuid> = silent().map(|it| it.0).collect();
     if ids.is_empty() {
         return Ok(());
     }
@@ -179,13 +188,13 @@ async fn end_silence(tx: &Tx, verdicts: &[Verdict], now: Timestamp) -> Result<()
              resolved_at = greatest($2, triggered_at) where id = any($1)",
     );
     tx.execute(statement.bind(ids).bind(now)).await?;
-    let happened = silent().map(|(verdict, (id, by))| Happened {
-        alert: id,
+    let happened = silent().map(|(alert, rule_version, by)| Happened {
+        alert,
         at: now,
         from: Phase::Firing,
         to: Phase::Ok,
         cause: Cause::Reading(by, None),
-        rule_version: verdict.rule_version,
+        rule_version,
     });
     record(tx, &happened.collect::<Vec<_>>(), now).await
 }

@@ -10,7 +10,7 @@ mod transition;
 pub(crate) use episode::{Verdict, apply};
 pub use silence::find_silent;
 pub(crate) use silence::listen_again;
-pub(crate) use state::{Standing, begin_judging, keep, leave_fleets, progress};
+pub(crate) use state::{Standing, begin_judging, follow_tags, keep, progress};
 pub use timeline::{TimelineKey, timeline};
 pub(crate) use transition::{Of, end_open};
 

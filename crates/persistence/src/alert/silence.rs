@@ -3,7 +3,7 @@
 //! Where silence matters to a rule, its state on each device has a time at which to look at it again. Readings do
 //! not move it: when it comes, either there were some meanwhile and it is put off, or there was silence.
 
-use super::transition::{Cause, Happened, Of, begin_again, end_open, record};
+use super::transition::{Cause, Happened, Of, end_open, record};
 use crate::{Db, StoreError, Tx, alert_rule};
 use domain::{
     Timestamp,
@@ -11,30 +11,44 @@ use domain::{
     alert_rule::{AlertRuleId, NoData, NoDataAction},
     device::DeviceId,
 };
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 /// Most states that are looked at in one transaction.
-const STEP: i64 = 200;
+const STEP: i64 = 50;
 
 /// Held by the one instance that looks.
 const LOCK: i64 = 0x5265_6164_6f75_7406;
 
 /// Begins to wait for readings on all devices that a rule watches, if silence matters to it.
 pub(super) async fn listen(tx: &Tx, rule: AlertRuleId, now: Timestamp) -> Result<(), StoreError> {
-    let statement = sqlx::query(
+    wait(tx, "rule.id = $1", "update set check_at = $2", rule.0, now).await
+}
+
+/// Begins to wait for readings of a device that is new to a fleet.
+pub(super) async fn listen_to(tx: &Tx, device: DeviceId, now: Timestamp) -> Result<(), StoreError> {
+    wait(tx, "device.id = $1", "nothing", device.0, now).await
+}
+
+async fn wait(
+    tx: &Tx,
+    of: &str,
+    otherwise: &str,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = format!(
         "insert into alert_states (rule_id, device_id, heard_at, check_at)
          select rule.id, device.id, $2, $2 + rule.no_data_after * interval '1 second'
          from alert_rules as rule
          join devices as device on device.owner_id = rule.owner_id and device.deleted_at is null
              and (device.id = rule.device_id or rule.device_id is null and device.tags @> rule.tags)
-         where rule.id = $1 and rule.enabled and rule.deleted_at is null
+         where {of} and rule.enabled and rule.deleted_at is null
              and rule.no_data_action in ('alert', 'resolve')
-         on conflict (rule_id, device_id) do update set check_at = $2",
+         on conflict (rule_id, device_id) do {otherwise}"
     );
-    tx.execute(statement.bind(rule.0).bind(now))
-        .await
-        .map(|_| ())
+    let statement = sqlx::query(AssertSqlSafe(sql));
+    tx.execute(statement.bind(id).bind(now)).await.map(|_| ())
 }
 
 /// After it has changed what a rule makes of silence: an alert of silence ends, and waiting begins anew.
@@ -92,7 +106,7 @@ async fn due_now(tx: &Tx, now: Timestamp) -> Result<Vec<Due>, StoreError> {
     let held: Vec<Uuid> = held.collect::<Result<_, StoreError>>()?;
     let statement = sqlx::query(
         "select state.rule_id, rule.version, state.device_id, state.heard_at, rule.no_data_after, rule.no_data_action,
-                rule.enabled and rule.deleted_at is null and device.enabled and device.deleted_at is null
+                rule.enabled and rule.deleted_at is null and device.deleted_at is null
                     and (rule.device_id = device.id or rule.device_id is null and device.tags @> rule.tags),
                 exists (select from alerts where alerts.rule_id = state.rule_id
                         and alerts.device_id = state.device_id and status = 'firing')
@@ -138,14 +152,10 @@ async fn look(tx: &Tx, state: &Due, now: Timestamp) -> Result<(), StoreError> {
         NoDataAction::Keep => Ok(()),
         NoDataAction::Resolve => {
             let of = Of::RuleOnDevice(state.rule, state.device);
-            end_open(tx, of, ResolvedReason::NoData, now).await?;
-            begin_again(tx, &[state.rule.0], &[state.device.0]).await
+            end_open(tx, of, ResolvedReason::NoData, silent_at).await
         }
         NoDataAction::Alert if state.is_open => Ok(()),
-        NoDataAction::Alert => {
-            open(tx, state, silent_at, now).await?;
-            begin_again(tx, &[state.rule.0], &[state.device.0]).await
-        }
+        NoDataAction::Alert => open(tx, state, silent_at, now).await,
     }
 }
 

@@ -199,8 +199,9 @@ pub(crate) async fn begin_judging(
     silence::listen(tx, rule, now).await
 }
 
-/// After a device's tags changed: rules of fleets that it has left end their alerts on it, and forget it.
-pub(crate) async fn leave_fleets(
+/// After a device's tags changed, or it was provisioned: rules of fleets that it has left end their alerts on it and
+/// forget it, and those of fleets that it has joined wait for it.
+pub(crate) async fn follow_tags(
     tx: &Tx,
     device: DeviceId,
     now: Timestamp,
@@ -212,5 +213,6 @@ pub(crate) async fn leave_fleets(
          where alert_states.device_id = $1 and device.id = $1 and rule.id = alert_states.rule_id
              and rule.device_id is null and not device.tags @> rule.tags",
     );
-    tx.execute(forget.bind(device.0)).await.map(|_| ())
+    tx.execute(forget.bind(device.0)).await?;
+    silence::listen_to(tx, device, now).await
 }

@@ -108,7 +108,7 @@ pub(crate) async fn end_open(
         Of::LeftFleets(id) => (
             "device_id = $1 and $2 = $1 and rule_id in (
                  select rule.id from alert_rules as rule join devices on devices.id = $1
-                 where rule.device_id is null and not devices.tags @> rule.tags)",
+                 where rule.owner_id = devices.owner_id and rule.device_id is null and not devices.tags @> rule.tags)",
             id.0,
             id.0,
         ),

@@ -13,14 +13,15 @@ use domain::{
     alert::ResolvedReason,
     alert_rule::{
         AlertRule, AlertRuleChange, AlertRuleChangeError, AlertRuleId, Condition, EditEffect,
-        NewAlertRule, Target,
+        MAX_RULES, NewAlertRule, Target, TooManyRules,
     },
     device::DeviceId,
     page::{Cursor, Page, PageLimit},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition as Filter, EntityTrait,
-    IntoActiveModel, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select,
+    IntoActiveModel, JoinType, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, RelationTrait,
+    Select,
 };
 use uuid::Uuid;
 use watched::Watched;
@@ -34,17 +35,24 @@ fn owned(owner: OwnerId) -> Select<row::Entity> {
         .filter(row::Column::DeletedAt.is_null())
 }
 
-/// Arms a rule on what it is to watch; none where the owner has no such device.
+/// Arms a rule on what it is to watch, unless there are too many; none where the owner has no such device.
 pub async fn insert(
     db: &Db,
     owner: OwnerId,
     target: &Target,
     (new, condition): (&NewAlertRule, Condition),
     now: Timestamp,
-) -> Result<Option<AlertRule>, StoreError> {
+) -> Result<Option<Result<AlertRule, TooManyRules>>, StoreError> {
     db.transaction("alert_rule.insert", async |tx| {
         if !watched::lock(tx, owner, &[target]).await? {
             return Ok(None);
+        }
+        let same = match target {
+            Target::Device(id) => row::Column::DeviceId.eq(id.0),
+            Target::Fleet(_) => row::Column::DeviceId.is_null(),
+        };
+        if owned(owner).filter(same).count(tx).await? >= MAX_RULES {
+            return Ok(Some(Err(TooManyRules)));
         }
         let rule = AlertRule {
             id: AlertRuleId(Uuid::now_v7()),
@@ -70,7 +78,7 @@ pub async fn insert(
         row::set(&mut row, rule);
         let rule = AlertRule::try_from(row.insert(tx).await?)?;
         alert::begin_judging(tx, rule.id, now).await?;
-        Ok(Some(rule))
+        Ok(Some(Ok(rule)))
     })
     .await
 }
@@ -149,9 +157,8 @@ pub async fn update(
     now: Timestamp,
 ) -> Result<Option<Result<AlertRule, AlertRuleChangeError>>, StoreError> {
     db.transaction("alert_rule.update", async |tx| {
-        let target = change.selector.clone().map(Target::Fleet);
-        let Some(Watched { row, rule: before }) = watched::find(tx, owner, id, target).await?
-        else {
+        let found = watched::find(tx, owner, id, Some(change)).await?;
+        let Some(Watched { row, rule: before }) = found else {
             return Ok(None);
         };
         let (after, effect) = match change.clone().apply(&before, now) {

@@ -5,7 +5,7 @@
 
 use super::{owned, row};
 use crate::{StoreError, Tx, device, session::OwnerId};
-use domain::alert_rule::{AlertRule, AlertRuleId, Target};
+use domain::alert_rule::{AlertRule, AlertRuleChange, AlertRuleId, Target};
 use sea_orm::{
     ColumnTrait, QueryFilter,
     prelude::Json,
@@ -23,12 +23,12 @@ pub(super) fn is_chosen(tags: Json) -> Expr {
     Expr::val(tags).contains(Expr::col((row::Entity, row::Column::Tags)))
 }
 
-/// Holds the devices of a rule, and of what it is to watch instead; then reads the rule as it is now.
+/// Holds the devices of a rule, and of what it is to watch with a change made to it; then reads the rule as it is now.
 pub(super) async fn find(
     tx: &Tx,
     owner: OwnerId,
     id: AlertRuleId,
-    instead: Option<Target>,
+    change: Option<&AlertRuleChange>,
 ) -> Result<Option<Watched>, StoreError> {
     let rule = |()| owned(owner).filter(row::Column::Id.eq(id.0)).one(tx);
     let Some(found) = rule(()).await? else {
@@ -42,6 +42,8 @@ pub(super) async fn find(
         return Ok(None);
     };
     let before = AlertRule::try_from(row)?;
+    // What cannot be changed that way is refused later.
+    let instead = change.and_then(|it| it.target(&before.target).ok());
     let targets: Vec<&Target> = std::iter::once(&before.target).chain(&instead).collect();
     lock(tx, owner, &targets).await?;
     let Some(row) = rule(()).await? else {

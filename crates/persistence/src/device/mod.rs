@@ -100,7 +100,11 @@ pub async fn insert(
             deleted_at: Set(None),
             check_at: Set(None),
         };
-        device.insert(tx).await?.try_into()
+        let device = Device::try_from(device.insert(tx).await?)?;
+        if !new.tags.is_empty() {
+            alert::follow_tags(tx, device.id, now).await?;
+        }
+        Ok(device)
     })
     .await
 }
@@ -200,8 +204,8 @@ pub async fn update(
             return Ok(Some(Ok(after)));
         }
         let mut row = row.into_active_model();
-        if after.offline_after != before.offline_after && after.status == DeviceStatus::Online {
-            row.check_at = Set(Some(now));
+        if after.offline_after != before.offline_after {
+            status::change_patience(tx, &mut row, &after, now).await?;
         }
         let other_tags = after.tags != before.tags;
         row.name = Set(after.name.into());
@@ -212,7 +216,7 @@ pub async fn update(
         row.updated_at = Set(now);
         let device = Device::try_from(row.update(tx).await?)?;
         if other_tags {
-            alert::leave_fleets(tx, id, now).await?;
+            alert::follow_tags(tx, id, now).await?;
         }
         Ok(Some(Ok(device)))
     })

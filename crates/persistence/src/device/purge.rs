@@ -47,12 +47,24 @@ async fn purge_series(tx: &Tx, series: i32) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes alerts, and when those were all the device itself, with its rules by foreign key.
+/// Removes what happened to alerts, then alerts and changes of status, and when those were all the device itself,
+/// with its rules by foreign key.
 async fn purge_alerts(tx: &Tx, device: Uuid) -> Result<(), StoreError> {
-    let statement = sqlx::query(
+    let mut is_all = true;
+    for sql in [
+        "delete from alert_transitions where id in (
+             select transition.id from alerts join alert_transitions as transition on alert_id = alerts.id
+             where device_id = $1 limit $2)",
         "delete from alerts where id in (select id from alerts where device_id = $1 limit $2)",
-    );
-    if tx.execute(statement.bind(device).bind(STEP)).await? < STEP.unsigned_abs() {
+        "delete from device_status_changes where id in (
+             select id from device_status_changes where device_id = $1 limit $2)",
+    ] {
+        let statement = sqlx::query(sql).bind(device).bind(STEP);
+        if is_all {
+            is_all = tx.execute(statement).await? < STEP.unsigned_abs();
+        }
+    }
+    if is_all {
         let statement = sqlx::query("delete from devices where id = $1");
         tx.execute(statement.bind(device)).await?;
     }

@@ -1,12 +1,14 @@
 //! When a device went online and offline.
 
-use super::{exists, row::parse_status};
-use crate::{Db, StoreError, session::OwnerId};
+use super::{exists, row, row::parse_status};
+use crate::{Db, StoreError, Tx, session::OwnerId};
+use chrono::TimeDelta;
 use domain::{
     Timestamp,
-    device::{DeviceId, StatusChange},
+    device::{Device, DeviceId, DeviceStatus, StatusChange},
     page::{Cursor, Page, PageLimit},
 };
+use sea_orm::ActiveValue::Set;
 use sqlx::Row as _;
 
 /// Where a page of changes begins: before the one with this number.
@@ -49,4 +51,31 @@ pub async fn status_history(
         }))
     })
     .await
+}
+
+/// After its `offline_after` has become another one: a device that is online is looked at at once, and one that was
+/// heard of within it is online.
+pub(super) async fn change_patience(
+    tx: &Tx,
+    row: &mut row::ActiveModel,
+    device: &Device,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let patience = TimeDelta::seconds(device.offline_after.seconds().into());
+    let silent_at = device.last_seen_at.map(|seen| seen + patience);
+    match device.status {
+        DeviceStatus::Online => row.check_at = Set(Some(now)),
+        DeviceStatus::Offline if silent_at.is_some_and(|at| at > now) => {
+            row.status = Set(DeviceStatus::Online.as_str().to_owned());
+            row.check_at = Set(silent_at);
+            let statement = sqlx::query(
+                "insert into device_status_changes (device_id, status, at) values ($1, $2, $3)",
+            );
+            let online = DeviceStatus::Online.as_str();
+            tx.execute(statement.bind(device.id.0).bind(online).bind(now))
+                .await?;
+        }
+        DeviceStatus::Offline => {}
+    }
+    Ok(())
 }

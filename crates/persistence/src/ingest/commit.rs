@@ -193,9 +193,13 @@ impl Committer {
         now: Timestamp,
     ) -> Result<Vec<Verdict>, StoreError> {
         let work = async |tx: &Tx| {
-            let (group, _) = resolve::resolve(tx, batch, Missing::Imagine, now).await?;
+            let (group, locked) = resolve::resolve(tx, batch, Missing::Imagine, now).await?;
             let load = Load::new(&group.rows);
-            let outcomes = load.try_out(tx).await?;
+            let mut outcomes = load.try_out(tx).await?;
+            if !locked.armed.is_empty() {
+                let (armed, lateness) = (&locked.armed, self.lateness);
+                judge::find_late(tx, &group, armed, &mut outcomes, lateness).await?;
+            }
             let verdicts = group.verdicts(batch, outcomes);
             Ok(End::Rollback((group, verdicts)))
         };

@@ -24,7 +24,7 @@ use uuid::Uuid;
 type Fresh = HashMap<i32, Vec<(usize, Measured)>>;
 
 /// A rule on a device whose metric has new readings.
-struct Armed {
+pub(super) struct Armed {
     series: i32,
     rule: Uuid,
     rule_version: i32,
@@ -33,9 +33,14 @@ struct Armed {
     no_data: Option<NoData>,
     /// Nothing where it has judged nothing yet.
     progress: Option<Progress>,
-    open: Option<Uuid>,
-    silence: Option<Uuid>,
+    /// The open alert, and the version of the rule that it cites.
+    open: Option<(Uuid, i32)>,
+    /// The same of an alert of silence.
+    silence: Option<(Uuid, i32)>,
 }
+
+/// A rule with how far it has come, and the new readings that it is to judge.
+pub(super) type Case = (Armed, Progress, Vec<Measured>);
 
 /// Has every armed rule of these devices judge the new readings of its metric, stores what that came to, and
 /// notes in the outcomes which readings came too late to be judged.
@@ -48,29 +53,7 @@ pub(super) async fn judge(
     outcomes: &mut [Outcome],
     (now, lateness): (Timestamp, TimeDelta),
 ) -> Result<(), StoreError> {
-    let fresh = fresh(group, devices, outcomes);
-    if fresh.is_empty() {
-        return Ok(());
-    }
-    let armed = armed(tx, group, &fresh).await?;
-    let begun = beginnings(tx, &armed).await?;
-    let mut cases = Vec::new();
-    for rule in &armed {
-        let after = || begun.get(&rule.series).copied();
-        let progress = rule.progress.clone();
-        let progress = progress.unwrap_or_else(|| Progress::beginning(after()));
-        let readings = fresh.get(&rule.series).map_or(&[][..], Vec::as_slice);
-        for (place, _) in readings
-            .iter()
-            .filter(|(_, it)| progress.is_late(it.at, lateness))
-        {
-            if let Some(outcome) = outcomes.get_mut(*place) {
-                *outcome = Outcome::Late;
-            }
-        }
-        let readings: Vec<Measured> = readings.iter().map(|(_, it)| *it).collect();
-        cases.push((rule, progress, readings));
-    }
+    let cases = find_late(tx, group, devices, outcomes, lateness).await?;
     let windows = cases.iter().filter_map(|(rule, progress, readings)| {
         Some((rule.series, progress.needs(readings, lateness)?))
     });
@@ -80,18 +63,53 @@ pub(super) async fn judge(
         let window = windows.get(&rule.series).map_or(&[][..], Vec::as_slice);
         let judged = progress.judge(&rule.condition, &readings, window, lateness);
         standings.push(rule.standing(judged.progress, now));
+        let heard = rule.silence.zip(readings.first().copied());
         verdicts.push(Verdict {
             rule: rule.rule,
             rule_version: rule.rule_version,
             device: rule.device,
             open: rule.open,
-            silence: rule.silence.zip(readings.first().copied()),
+            silence: heard.map(|((id, version), by)| (id, version, by)),
             again_from: judged.again_from,
             episodes: judged.episodes,
         });
     }
     alert::apply(tx, &verdicts, now).await?;
     alert::keep(tx, &standings, now).await
+}
+
+/// Finds the rules that are to judge something, and notes in the outcomes which readings come too late for them.
+pub(super) async fn find_late(
+    tx: &Tx,
+    group: &Group,
+    devices: &[Uuid],
+    outcomes: &mut [Outcome],
+    lateness: TimeDelta,
+) -> Result<Vec<Case>, StoreError> {
+    let fresh = fresh(group, devices, outcomes);
+    if fresh.is_empty() {
+        return Ok(Vec::new());
+    }
+    let armed = armed(tx, group, &fresh).await?;
+    let begun = beginnings(tx, &armed).await?;
+    let mut cases = Vec::new();
+    for mut rule in armed {
+        let after = || begun.get(&rule.series).copied();
+        let progress = rule.progress.take();
+        let progress = progress.unwrap_or_else(|| Progress::beginning(after()));
+        let readings = fresh.get(&rule.series).map_or(&[][..], Vec::as_slice);
+        let late = readings
+            .iter()
+            .filter(|(_, it)| progress.is_late(it.at, lateness));
+        for (place, _) in late {
+            if let Some(outcome) = outcomes.get_mut(*place) {
+                *outcome = Outcome::Late;
+            }
+        }
+        let readings: Vec<Measured> = readings.iter().map(|(_, it)| *it).collect();
+        cases.push((rule, progress, readings));
+    }
+    Ok(cases)
 }
 
 impl Armed {
@@ -143,7 +161,7 @@ async fn armed(tx: &Tx, group: &Group, fresh: &Fresh) -> Result<Vec<Armed>, Stor
         "select fresh.series_id, fresh.device_id, rule.id, rule.version, rule.comparator, rule.threshold::text,
                 rule.clear_threshold::text, rule.hold_for, rule.keep_firing_for,
                 rule.no_data_after, rule.no_data_action,
-                state.evaluated_until, state.head, state.checkpoints, alert.id, alert.kind
+                state.evaluated_until, state.head, state.checkpoints, alert.id, alert.kind, alert.rule_version
          from unnest($1::integer[], $2::uuid[], $3::text[]) as fresh (series_id, device_id, metric)
          join devices as device on device.id = fresh.device_id
          cross join lateral (
@@ -163,6 +181,7 @@ async fn armed(tx: &Tx, group: &Group, fresh: &Fresh) -> Result<Vec<Armed>, Stor
 
 fn read(row: &PgRow) -> Result<Armed, StoreError> {
     let open: Option<Uuid> = row.try_get(14)?;
+    let open = open.zip(row.try_get(16)?);
     let kind: Option<&str> = row.try_get(15)?;
     let is_silence = kind == Some("no_data");
     Ok(Armed {
@@ -224,9 +243,11 @@ async fn windows_of(
     let first = spans.iter().map(|it| it.1).min().unwrap_or_default();
     let last = spans.iter().map(|it| it.2).max().unwrap_or_default();
     let statement = format!(
-        "select samples.series_id, recorded_at, value::text from {spans} as span (series_id, first, last)
-         join samples on samples.series_id = span.series_id and recorded_at >= {from} and recorded_at <= {to}
-             and recorded_at >= {first} and recorded_at <= {last}",
+        "select span.series_id, found.recorded_at, found.value from {spans} as span (series_id, first, last)
+         cross join lateral (
+             select recorded_at, value::text as value from samples
+             where samples.series_id = span.series_id and recorded_at >= {from} and recorded_at <= {to}
+                 and recorded_at >= {first} and recorded_at <= {last} offset 0) as found",
         spans = literal::spans(&spans),
         from = literal::instant("span.first"),
         to = literal::instant("span.last"),

@@ -66,7 +66,7 @@ pub async fn find(
         .map(|id| id.0)
         .filter(|id| seen.insert(*id))
         .collect();
-    db.transaction("rollup.find", async |tx| {
+    let found = db.transaction("rollup.find", async |tx| {
         let Some(known) = look_up(tx, owner, &devices, query).await? else {
             return Ok(None);
         };
@@ -79,7 +79,7 @@ pub async fn find(
         let mut rollups = empty(&devices, query);
         let groups = groups(&rollups, &known.series);
         if groups.is_empty() {
-            return Ok(Some(filled(rollups, query)));
+            return Ok(Some((rollups, groups, Vec::new())));
         }
         if query.completeness {
             for (id, spacing) in spacings(tx, query, &known.series).await? {
@@ -91,10 +91,14 @@ pub async fn find(
         }
         let statements = statement::statements(query, &known.series, &groups, &plan);
         let done = tx.last_message(statements).await?;
-        row::buckets(&done, query, &groups, &mut rollups)?;
-        Ok(Some(filled(rollups, query)))
-    })
-    .await
+        Ok(Some((rollups, groups, done.into())))
+    });
+    // What is left to do needs no connection.
+    let Some((mut rollups, groups, done)) = found.await? else {
+        return Ok(None);
+    };
+    row::buckets(&done, query, &groups, &mut rollups)?;
+    Ok(Some(filled(rollups, query)))
 }
 
 /// What is known before anything is summed up.

@@ -110,7 +110,7 @@ async fn one_rule(db: &Db, owner: OwnerId, device: DeviceId, task: usize, round:
     .unwrap();
     let (target, condition) = (Target::Device(device), new.condition().unwrap());
     let rule = alert_rule::insert(db, owner, &target, (&new, condition), now()).await;
-    let rule = rule.unwrap().unwrap();
+    let rule = rule.unwrap().unwrap().unwrap();
     assert_eq!(rule.condition.threshold().to_string(), threshold);
     let read = alert_rule::find(db, owner, rule.id).await.unwrap();
     assert_eq!(read.as_ref(), Some(&rule));

@@ -147,7 +147,7 @@ impl Life {
                 let new = (&new, condition);
                 alert_rule::insert(&self.plain.0, self.owner, &target, new, self.now).await
             };
-            rule.unwrap().unwrap();
+            rule.unwrap().unwrap().unwrap();
         }
         (id, key)
     }

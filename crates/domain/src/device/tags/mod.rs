@@ -108,7 +108,7 @@ impl Tags {
     }
 
     /// The tags with a change made to them.
-    pub(super) fn changed(mut self, change: TagsChange) -> Result<Self, TagsError> {
+    pub(crate) fn changed(mut self, change: TagsChange) -> Result<Self, TagsError> {
         let Some(change) = change.0 else {
             return Ok(Self::default());
         };
