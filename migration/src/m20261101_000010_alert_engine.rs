@@ -56,28 +56,23 @@ comment on column devices.armed is 'some enabled rule watches it; kept by trigge
 
 const STATES: &str = r#"
 alter table alert_states
-    alter column evaluated_until drop not null,
-    add column head jsonb not null default '{"phase": "ok"}',
-    add column checkpoints jsonb,
+    add column stretches jsonb,
     add column heard_at timestamptz not null default now(),
     add column check_at timestamptz;
-update alert_states set head = state
-from (select rule_id, device_id, jsonb_build_object(
+update alert_states set stretches = jsonb_build_array(jsonb_build_array(
+    (extract(epoch from evaluated_until) * 1000000)::bigint + 1, null,
+    coalesce((select jsonb_build_object(
           'phase', 'firing',
           'began', jsonb_build_array((extract(epoch from triggered_at) * 1000000)::bigint, value::text),
           'triggered', jsonb_build_array((extract(epoch from triggered_at) * 1000000)::bigint, value::text),
-          'peak', jsonb_build_array((extract(epoch from triggered_at) * 1000000)::bigint, peak_value::text)) as state
-      from alerts where status = 'firing') as open
-where open.rule_id = alert_states.rule_id and open.device_id = alert_states.device_id;
-update alert_states set checkpoints = jsonb_build_array(jsonb_build_array(
-    (extract(epoch from evaluated_until) * 1000000)::bigint + 1, head));
-alter table alert_states add constraint alert_states_are_begun check ((evaluated_until is null) = (checkpoints is null));
+          'peak', jsonb_build_array((extract(epoch from triggered_at) * 1000000)::bigint, peak_value::text))
+      from alerts where status = 'firing' and alerts.rule_id = alert_states.rule_id
+          and alerts.device_id = alert_states.device_id), '{"phase": "ok"}')));
+alter table alert_states drop column evaluated_until;
 create index alert_states_check_at on alert_states (check_at) where check_at is not null;
-comment on column alert_states.evaluated_until is 'recorded_at of the newest reading that the rule knows of';
-comment on column alert_states.head is 'the state of the rule on the device after the newest reading';
-comment on column alert_states.checkpoints is
-    'earlier states to judge again from, each with the microseconds since 1970 before which everything is in it, oldest first; none until the first reading';
-comment on column alert_states.heard_at is 'when the last reading arrived';
+comment on column alert_states.stretches is
+    'stretches of time in which no reading changed the state of the rule on the device, oldest first: from, until (null: the present) in microseconds since 1970, and the state; none until the first reading';
+comment on column alert_states.heard_at is 'when a reading arrived last, to within a second';
 comment on column alert_states.check_at is 'when to look whether data has stopped; none where that changes nothing';
 "#;
 
@@ -123,10 +118,9 @@ create unique index alerts_one_open_per_rule on alerts (rule_id) where status = 
 alter table alerts drop constraint alerts_have_a_value_or_silence,
     drop column kind, drop column clear_threshold, drop column peak_at,
     alter column value set not null, alter column peak_value set not null;
-delete from alert_states where evaluated_until is null;
-alter table alert_states drop constraint alert_states_are_begun,
-    drop column head, drop column checkpoints, drop column heard_at, drop column check_at,
-    alter column evaluated_until set not null;
+delete from alert_states;
+alter table alert_states drop column stretches, drop column heard_at, drop column check_at,
+    add column evaluated_until timestamptz not null;
 drop trigger devices_arm on devices;
 drop trigger alert_rules_arm_devices on alert_rules;
 drop function devices_arm, alert_rules_arm_devices;

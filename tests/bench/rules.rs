@@ -3,6 +3,7 @@
 use crate::load::{self, End};
 use crate::meter::Meter;
 use crate::options::Options;
+use crate::reading::EPOCH;
 use crate::request::Request;
 use crate::rig::Rig;
 use crate::table::Sample;
@@ -14,11 +15,14 @@ const EACH: usize = 1_000;
 
 pub(crate) const DEVICES: usize = 2 * EACH;
 
+/// Seconds between the times of two scenarios.
+const APART: u64 = 10_000_000;
+
 /// Name, connections, and readings of each request. Each round posts as the next so many devices.
 const ALL: [(&str, usize, usize); 3] = [
-    ("rules-single", 250, 1),
     ("rules-batch-100", 50, 100),
     ("rules-batch-1000", 10, 1_000),
+    ("rules-single", 250, 1),
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
@@ -51,9 +55,9 @@ pub(crate) async fn run(rig: &Rig, options: &Options) -> u64 {
         "\n{:<18} {:>5} {:>12} {:>12} {:>7} {:>15}   CPU µs a reading with, without (server, pgbouncer, postgres)",
         "scenario", "conn.", "with rules/s", "without/s", "ratio", "of any round"
     );
-    for (name, connections, readings) in ALL {
-        if options.wants(name) {
-            acknowledged += compare(rig, options, (name, connections, readings)).await;
+    for (number, scenario) in (0..).zip(ALL) {
+        if options.wants(scenario.0) {
+            acknowledged += compare(rig, options, scenario, EPOCH + number * APART).await;
         }
     }
     let alerts = rig.number("select count(*) from alerts").await;
@@ -65,10 +69,15 @@ async fn compare(
     rig: &Rig,
     options: &Options,
     (name, connections, readings): (&str, usize, usize),
+    begin: u64,
 ) -> u64 {
-    let request = |key: &String| match readings {
-        1 => Request::post(key, 1).live(),
-        readings => Request::post(key, readings),
+    let request = |key: &String| {
+        let mut request = match readings {
+            1 => Request::post(key, 1).live(),
+            readings => Request::post(key, readings),
+        };
+        request.begin_at(begin);
+        request
     };
     let mut requests: Vec<Request> = rig.keys.iter().map(request).collect();
     let mut acknowledged = 0;

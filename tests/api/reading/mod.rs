@@ -27,7 +27,7 @@ async fn all_that_is_stored(sql: &Sql) -> String {
             || ' ' || (select count(*) from pg_inherits join pg_class on pg_class.oid = inhrelid
                      where inhparent = 'samples'::regclass and relname < to_char(now(), '\"samples_\"YYYY_MM'))
             || ' ' || (select coalesce(string_agg(concat_ws('/', id, status, value, peak_value, resolved_at), ',' order by id), '') from alerts)
-            || ' ' || (select coalesce(string_agg(concat_ws('/', rule_id, evaluated_until), ',' order by rule_id), '') from alert_states)
+            || ' ' || (select coalesce(string_agg(concat_ws('/', rule_id, stretches), ',' order by rule_id), '') from alert_states)
             || ' ' || (select string_agg(concat_ws('/', id, status, last_seen_at), ',' order by id) from devices)";
     sql.one(statement).await
 }

@@ -9,8 +9,8 @@ mod transition;
 
 pub(crate) use episode::{Verdict, apply};
 pub use silence::find_silent;
-pub(crate) use silence::listen_again;
-pub(crate) use state::{Standing, begin_judging, follow_tags, keep, progress};
+pub(crate) use silence::{HEARD_EVERY, listen_again};
+pub(crate) use state::{Standing, begin_judging, follow_tags, keep, stretches};
 pub use timeline::{TimelineKey, timeline};
 pub(crate) use transition::{Of, end_open};
 

@@ -5,6 +5,7 @@
 
 use super::transition::{Cause, Happened, Of, end_open, record};
 use crate::{Db, StoreError, Tx, alert_rule};
+use chrono::TimeDelta;
 use domain::{
     Timestamp,
     alert::{Phase, ResolvedReason},
@@ -16,6 +17,9 @@ use uuid::Uuid;
 
 /// Most states that are looked at in one transaction.
 const STEP: i64 = 50;
+
+/// How often it is written when a reading arrived, and so how much later silence is told than it began.
+pub(crate) const HEARD_EVERY: TimeDelta = TimeDelta::seconds(1);
 
 /// Held by the one instance that looks.
 const LOCK: i64 = 0x5265_6164_6f75_7406;
@@ -137,7 +141,7 @@ async fn due_now(tx: &Tx, now: Timestamp) -> Result<Vec<Due>, StoreError> {
 async fn look(tx: &Tx, state: &Due, now: Timestamp) -> Result<(), StoreError> {
     let patience = state.no_data.and_then(NoData::patience);
     let silent_at = patience.map(|it| state.heard_at.min(now) + it);
-    let later = silent_at.filter(|at| *at > now);
+    let later = silent_at.map(|at| at + HEARD_EVERY).filter(|at| *at > now);
     let statement =
         sqlx::query("update alert_states set check_at = $3 where rule_id = $1 and device_id = $2");
     let statement = statement
@@ -145,7 +149,8 @@ async fn look(tx: &Tx, state: &Due, now: Timestamp) -> Result<(), StoreError> {
         .bind(state.device.0)
         .bind(later);
     tx.execute(statement).await?;
-    let Some((no_data, silent_at)) = state.no_data.zip(silent_at.filter(|at| *at <= now)) else {
+    let silent_at = silent_at.filter(|_| later.is_none());
+    let Some((no_data, silent_at)) = state.no_data.zip(silent_at) else {
         return Ok(());
     };
     match no_data.action {

@@ -4,7 +4,7 @@ use super::{silence, transition};
 use crate::{StoreError, Tx, reading};
 use domain::{
     Timestamp,
-    alert::{Checkpoint, Episode, Measured, Progress, ResolvedReason, State},
+    alert::{Episode, Measured, ResolvedReason, State, Stretch},
     alert_rule::AlertRuleId,
     device::DeviceId,
 };
@@ -107,36 +107,33 @@ impl TryFrom<Kept> for State {
     }
 }
 
-/// Checkpoints: microseconds since 1970, and a state.
-type KeptCheckpoints = Json<Vec<(i64, Kept)>>;
+/// Stretches: from and until in microseconds since 1970, and a state.
+type KeptStretches = Json<Vec<(i64, Option<i64>, Kept)>>;
 
-/// Reads `evaluated_until`, `head` and `checkpoints` from this column on; none of a rule that has judged nothing yet.
-pub(crate) fn progress(row: &PgRow, place: usize) -> Result<Option<Progress>, StoreError> {
-    let kept: Option<KeptCheckpoints> = row.try_get(place + 2)?;
-    let Some(Json(kept)) = kept else {
-        return Ok(None);
+/// Reads `stretches`; none of a rule that has judged nothing yet.
+pub(crate) fn stretches(row: &PgRow, place: usize) -> Result<Option<Vec<Stretch>>, StoreError> {
+    let kept: Option<KeptStretches> = row.try_get(place)?;
+    let time = |micros| {
+        let time = Timestamp::from_timestamp_micros(micros);
+        time.ok_or_else(|| StoreError::corrupt("alert_states", "no time"))
     };
-    let checkpoint = |(before, state)| {
-        let before = Timestamp::from_timestamp_micros(before);
-        Ok::<_, StoreError>(Checkpoint {
-            before: before.ok_or_else(|| StoreError::corrupt("alert_states", "no time"))?,
+    let stretch = |(from, until, state): (_, Option<i64>, _)| {
+        Ok(Stretch {
+            from: time(from)?,
+            until: until.map(time).transpose()?,
             state: State::try_from(state)?,
         })
     };
-    let Json(head): Json<Kept> = row.try_get(place + 1)?;
-    Ok(Some(Progress {
-        newest: row.try_get(place)?,
-        head: head.try_into()?,
-        checkpoints: kept.into_iter().map(checkpoint).collect::<Result<_, _>>()?,
-    }))
+    kept.map(|Json(kept)| kept.into_iter().map(stretch).collect())
+        .transpose()
 }
 
-fn kept_checkpoints(progress: &Progress) -> KeptCheckpoints {
-    let all = progress.checkpoints.iter();
-    Json(
-        all.map(|it| (it.before.timestamp_micros(), it.state.into()))
-            .collect(),
-    )
+fn kept(stretches: &[Stretch]) -> KeptStretches {
+    let one = |it: &Stretch| {
+        let until = it.until.map(|at| at.timestamp_micros());
+        (it.from.timestamp_micros(), until, it.state.into())
+    };
+    Json(stretches.iter().map(one).collect())
 }
 
 /// How far a rule has come on a device.
@@ -144,7 +141,7 @@ fn kept_checkpoints(progress: &Progress) -> KeptCheckpoints {
 pub(crate) struct Standing {
     pub(crate) rule: Uuid,
     pub(crate) device: Uuid,
-    pub(crate) progress: Progress,
+    pub(crate) stretches: Vec<Stretch>,
     /// When to look whether data has stopped, if nobody is to look already.
     pub(crate) check_at: Option<Timestamp>,
 }
@@ -155,34 +152,20 @@ pub(crate) async fn keep(tx: &Tx, all: &[Standing], now: Timestamp) -> Result<()
         return Ok(());
     }
     let statement = sqlx::query(
-        "insert into alert_states as known
-             (rule_id, device_id, evaluated_until, head, checkpoints, check_at, heard_at)
-         select new.*, $7
-         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::jsonb[], $5::jsonb[], $6::timestamptz[])
-             as new
+        "insert into alert_states as known (rule_id, device_id, stretches, check_at, heard_at)
+         select new.*, $5 from unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::timestamptz[]) as new
          on conflict (rule_id, device_id) do update set
-             evaluated_until = excluded.evaluated_until, head = excluded.head,
-             checkpoints = excluded.checkpoints, heard_at = excluded.heard_at,
+             stretches = excluded.stretches, heard_at = excluded.heard_at,
              check_at = coalesce(known.check_at, excluded.check_at)",
     );
     let rules: Vec<Uuid> = all.iter().map(|it| it.rule).collect();
     let devices: Vec<Uuid> = all.iter().map(|it| it.device).collect();
-    let newest: Vec<_> = all.iter().map(|it| it.progress.newest).collect();
-    let head: Vec<Json<Kept>> = all.iter().map(|it| Json(it.progress.head.into())).collect();
-    let checkpoints: Vec<_> = all
-        .iter()
-        .map(|it| kept_checkpoints(&it.progress))
-        .collect();
+    let stretches: Vec<_> = all.iter().map(|it| kept(&it.stretches)).collect();
     let check_at: Vec<_> = all.iter().map(|it| it.check_at).collect();
-    let statement = statement
-        .bind(rules)
-        .bind(devices)
-        .bind(newest)
-        .bind(head)
-        .bind(checkpoints)
-        .bind(check_at)
-        .bind(now);
-    tx.execute(statement).await.map(|_| ())
+    let statement = statement.bind(rules).bind(devices).bind(stretches);
+    tx.execute(statement.bind(check_at).bind(now))
+        .await
+        .map(|_| ())
 }
 
 /// Has a rule judge what is measured after the newest reading that is there when the next one comes.

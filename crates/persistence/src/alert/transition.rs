@@ -118,7 +118,7 @@ pub(crate) async fn end_open(
          where status = 'firing' and {which}
          returning id, resolved_at, rule_version, rule_id, device_id, exists (
              select from alert_states as state where state.rule_id = alerts.rule_id
-             and state.device_id = alerts.device_id and head ->> 'phase' = 'recovering')"
+             and state.device_id = alerts.device_id and stretches -> -1 -> 2 ->> 'phase' = 'recovering')"
     );
     let statement = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(first)
@@ -150,21 +150,21 @@ pub(crate) async fn end_open(
 }
 
 /// Has rules on devices judge what is measured after the newest reading that they know.
-pub(crate) async fn begin_again(
-    tx: &Tx,
-    rules: &[Uuid],
-    devices: &[Uuid],
-) -> Result<(), StoreError> {
+async fn begin_again(tx: &Tx, rules: &[Uuid], devices: &[Uuid]) -> Result<(), StoreError> {
     if rules.is_empty() {
         return Ok(());
     }
     let statement = sqlx::query(
-        r#"update alert_states set head = '{"phase": "ok"}',
-                checkpoints = jsonb_build_array(jsonb_build_array(
-                    (extract(epoch from evaluated_until) * 1000000)::bigint + 1, '{"phase": "ok"}'::jsonb))
-            from unnest($1::uuid[], $2::uuid[]) as ended (rule_id, device_id)
-            where alert_states.rule_id = ended.rule_id and alert_states.device_id = ended.device_id
-              and evaluated_until is not null"#,
+        r#"update alert_states set stretches = jsonb_build_array(jsonb_build_array(
+               (extract(epoch from newest.recorded_at) * 1000000)::bigint + 1, null, '{"phase": "ok"}'::jsonb))
+           from unnest($1::uuid[], $2::uuid[]) as ended (rule_id, device_id)
+           join alert_rules as rule on rule.id = ended.rule_id
+           join series on series.device_id = ended.device_id and series.metric = rule.metric
+           cross join lateral (
+               select recorded_at from samples where series_id = series.id
+               order by recorded_at desc limit 1) as newest
+           where alert_states.rule_id = ended.rule_id and alert_states.device_id = ended.device_id
+             and stretches is not null"#,
     );
     tx.execute(statement.bind(rules.to_vec()).bind(devices.to_vec()))
         .await

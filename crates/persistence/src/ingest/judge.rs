@@ -1,20 +1,20 @@
 //! Step 3: the rules of the devices judge what was stored, and alerts follow.
 
 use super::{
+    before,
     group::{Group, Row},
-    literal,
 };
 use crate::{
     StoreError, Tx,
     alert::{self, Standing, Verdict},
-    alert_rule, reading,
+    alert_rule,
 };
 use chrono::TimeDelta;
 use domain::{
     Timestamp,
-    alert::{Measured, Progress, Window},
+    alert::{Measured, Progress, Stretch},
     alert_rule::{Condition, NoData},
-    reading::Outcome,
+    reading::{Outcome, earliest},
 };
 use sqlx::{Row as _, postgres::PgRow};
 use std::collections::HashMap;
@@ -32,7 +32,8 @@ pub(super) struct Armed {
     condition: Condition,
     no_data: Option<NoData>,
     /// Nothing where it has judged nothing yet.
-    progress: Option<Progress>,
+    stretches: Option<Vec<Stretch>>,
+    heard_at: Option<Timestamp>,
     /// The open alert, and the version of the rule that it cites.
     open: Option<(Uuid, i32)>,
     /// The same of an alert of silence.
@@ -57,12 +58,12 @@ pub(super) async fn judge(
     let windows = cases.iter().filter_map(|(rule, progress, readings)| {
         Some((rule.series, progress.needs(readings, lateness)?))
     });
-    let windows = windows_of(tx, windows).await?;
+    let windows = before::windows(tx, windows).await?;
     let (mut verdicts, mut standings) = (Vec::new(), Vec::new());
     for (rule, progress, readings) in cases {
         let window = windows.get(&rule.series).map_or(&[][..], Vec::as_slice);
         let judged = progress.judge(&rule.condition, &readings, window, lateness);
-        standings.push(rule.standing(judged.progress, now));
+        standings.extend(rule.standing(judged.progress.stretches, now));
         let heard = rule.silence.zip(readings.first().copied());
         verdicts.push(Verdict {
             rule: rule.rule,
@@ -91,12 +92,14 @@ pub(super) async fn find_late(
         return Ok(Vec::new());
     }
     let armed = armed(tx, group, &fresh).await?;
-    let begun = beginnings(tx, &armed).await?;
+    let newest = before::newest(tx, &since(&fresh, &armed, lateness)).await?;
     let mut cases = Vec::new();
-    for mut rule in armed {
-        let after = || begun.get(&rule.series).copied();
-        let progress = rule.progress.take();
-        let progress = progress.unwrap_or_else(|| Progress::beginning(after()));
+    for rule in armed {
+        let newest = newest.get(&rule.series).copied();
+        let progress = match rule.stretches.clone() {
+            Some(stretches) => Progress { newest, stretches },
+            None => Progress::beginning(newest),
+        };
         let readings = fresh.get(&rule.series).map_or(&[][..], Vec::as_slice);
         let late = readings
             .iter()
@@ -113,14 +116,22 @@ pub(super) async fn find_late(
 }
 
 impl Armed {
-    fn standing(&self, progress: Progress, now: Timestamp) -> Standing {
-        let after = self.no_data.and_then(NoData::patience);
-        Standing {
+    /// What is to be kept; nothing where nothing is new but the time, so that most readings write nothing.
+    fn standing(&self, stretches: Vec<Stretch>, now: Timestamp) -> Option<Standing> {
+        let patience = self.no_data.and_then(NoData::patience);
+        let is_heard = patience.is_none()
+            || self
+                .heard_at
+                .is_some_and(|at| now - at < alert::HEARD_EVERY && at <= now);
+        if is_heard && self.stretches.as_ref() == Some(&stretches) {
+            return None;
+        }
+        Some(Standing {
             rule: self.rule,
             device: self.device,
-            progress,
-            check_at: after.map(|after| now + after),
-        }
+            stretches,
+            check_at: patience.map(|after| now + after),
+        })
     }
 }
 
@@ -161,7 +172,7 @@ async fn armed(tx: &Tx, group: &Group, fresh: &Fresh) -> Result<Vec<Armed>, Stor
         "select fresh.series_id, fresh.device_id, rule.id, rule.version, rule.comparator, rule.threshold::text,
                 rule.clear_threshold::text, rule.hold_for, rule.keep_firing_for,
                 rule.no_data_after, rule.no_data_action,
-                state.evaluated_until, state.head, state.checkpoints, alert.id, alert.kind, alert.rule_version
+                state.stretches, state.heard_at, alert.id, alert.kind, alert.rule_version
          from unnest($1::integer[], $2::uuid[], $3::text[]) as fresh (series_id, device_id, metric)
          join devices as device on device.id = fresh.device_id
          cross join lateral (
@@ -180,9 +191,9 @@ async fn armed(tx: &Tx, group: &Group, fresh: &Fresh) -> Result<Vec<Armed>, Stor
 }
 
 fn read(row: &PgRow) -> Result<Armed, StoreError> {
-    let open: Option<Uuid> = row.try_get(14)?;
-    let open = open.zip(row.try_get(16)?);
-    let kind: Option<&str> = row.try_get(15)?;
+    let open: Option<Uuid> = row.try_get(13)?;
+    let kind: Option<&str> = row.try_get(14)?;
+    let open = open.zip(row.try_get(15)?);
     let is_silence = kind == Some("no_data");
     Ok(Armed {
         series: row.try_get(0)?,
@@ -194,72 +205,24 @@ fn read(row: &PgRow) -> Result<Armed, StoreError> {
             (row.try_get(7)?, row.try_get(8)?),
         )?,
         no_data: alert_rule::no_data(row.try_get(9)?, row.try_get(10)?)?,
-        progress: alert::progress(row, 11)?,
+        stretches: alert::stretches(row, 11)?,
+        heard_at: row.try_get(12)?,
         open: open.filter(|_| !is_silence),
         silence: open.filter(|_| is_silence),
     })
 }
 
-/// Of series with a rule that has judged nothing yet, the newest reading that was there before: a rule does not
-/// judge the past.
-async fn beginnings(tx: &Tx, armed: &[Armed]) -> Result<HashMap<i32, Timestamp>, StoreError> {
-    let new = armed.iter().filter(|it| it.progress.is_none());
-    let series: Vec<i32> = new.map(|it| it.series).collect();
-    if series.is_empty() {
-        return Ok(HashMap::new());
+/// From when on it matters which the newest reading of a series is: one that is older than all that are judged
+/// changes nothing. A rule that has judged nothing yet wants to know it in any case, since it does not judge the past.
+fn since(fresh: &Fresh, armed: &[Armed], lateness: TimeDelta) -> Vec<(i32, Timestamp)> {
+    let mut since = HashMap::new();
+    for rule in armed {
+        let readings = fresh.get(&rule.series).map_or(&[][..], Vec::as_slice);
+        let first = readings.iter().map(|(_, it)| it.at).min();
+        let first = first.filter(|_| rule.stretches.is_some());
+        let bound = first.map_or_else(earliest, |at| at - lateness);
+        let known = since.entry(rule.series).or_insert(bound);
+        *known = bound.min(*known);
     }
-    let statement = sqlx::query(
-        "select id, newest.recorded_at from unnest($1::integer[]) as id
-         cross join lateral (
-             select recorded_at from samples
-             where series_id = id and samples.xmin <> pg_current_xact_id()::xid
-             order by recorded_at desc limit 1) as newest",
-    );
-    let rows = tx.fetch_all(statement.bind(series)).await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .collect()
-}
-
-/// All readings of the windows that rules need, by series.
-async fn windows_of(
-    tx: &Tx,
-    windows: impl Iterator<Item = (i32, Window)>,
-) -> Result<HashMap<i32, Vec<Measured>>, StoreError> {
-    let mut spans: HashMap<i32, Window> = HashMap::new();
-    for (series, (from, to)) in windows {
-        let span = spans.entry(series).or_insert((from, to));
-        *span = (span.0.min(from), span.1.max(to));
-    }
-    let mut found: HashMap<i32, Vec<Measured>> = HashMap::new();
-    if spans.is_empty() {
-        return Ok(found);
-    }
-    let spans: Vec<_> = spans
-        .iter()
-        .map(|(id, (from, to))| (*id, from.timestamp_micros(), to.timestamp_micros()))
-        .collect();
-    // The bounds once more as constants, so that only the partitions between them are looked at.
-    let first = spans.iter().map(|it| it.1).min().unwrap_or_default();
-    let last = spans.iter().map(|it| it.2).max().unwrap_or_default();
-    let statement = format!(
-        "select span.series_id, found.recorded_at, found.value from {spans} as span (series_id, first, last)
-         cross join lateral (
-             select recorded_at, value::text as value from samples
-             where samples.series_id = span.series_id and recorded_at >= {from} and recorded_at <= {to}
-                 and recorded_at >= {first} and recorded_at <= {last} offset 0) as found",
-        spans = literal::spans(&spans),
-        from = literal::instant("span.first"),
-        to = literal::instant("span.last"),
-        first = literal::instant(first),
-        last = literal::instant(last),
-    );
-    let [done] = tx.message([statement]).await?;
-    for row in &done.rows {
-        found.entry(row.try_get(0)?).or_default().push(Measured {
-            at: row.try_get(1)?,
-            value: reading::value(row.try_get(2)?)?,
-        });
-    }
-    Ok(found)
+    since.into_iter().collect()
 }

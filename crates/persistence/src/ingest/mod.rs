@@ -8,6 +8,7 @@
 //!       └── answered only after COMMIT ◄────────────────────── 3 judge: rules, alerts (armed devices only)
 //! ```
 
+mod before;
 mod commit;
 mod copy;
 mod directory;

@@ -1,39 +1,39 @@
 //! Judging readings as they arrive: in whatever order they do, they end in the same episodes.
 //!
-//! A rule keeps the state of its machine after the newest reading, `head`, and some states before that: the oldest of
-//! these is before all readings that may still get company, which are those not older than the newest one by more
-//! than the lateness window. Where readings come in order, `head` just goes on. Where one comes between others, all
-//! from the last checkpoint before it on are judged again. What comes later than the window is not judged at all.
+//! A rule remembers between which times its state was which, back to the oldest reading that may still get company:
+//! those are not older than the newest one by more than the lateness window. Where readings come in order, the last
+//! state goes on. Where one comes between others, all from there on are judged again. What comes later than the
+//! window is not judged at all.
 
 use super::{EpisodeChange, Measured, Run, State};
 use crate::{Timestamp, alert_rule::Condition, reading::earliest};
 use chrono::TimeDelta;
 use std::collections::HashSet;
 
-/// Checkpoints are at least this part of the window apart.
-const FINEST: i32 = 512;
+/// Most stretches that are remembered without leaving any out.
+const MOST: usize = if cfg!(test) { 4 } else { 16 };
 
-/// A checkpoint goes where its neighbours are so many times as old as each other, or less: so there are many near
-/// the newest reading, where most come between others, and few in all.
+/// Beyond that, a stretch goes where its neighbours are so many times as old as each other, or less: so there are
+/// many near the newest reading, where most come between others, and few in all.
 const COARSER: i32 = 4;
 
 /// How far a rule has come on a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// The newest time of measurement that it knows of.
+    /// The newest time of measurement that is stored.
     pub newest: Option<Timestamp>,
-    /// The state after it.
-    pub head: State,
-    /// States to judge again from, oldest first, of which there is at least one. What was measured before the
-    /// first one is never judged again.
-    pub checkpoints: Vec<Checkpoint>,
+    /// Stretches of time, oldest first, of which there is at least one. What was measured before the first one is
+    /// never judged again.
+    pub stretches: Vec<Stretch>,
 }
 
-/// A state to judge again from.
+/// A stretch of time in which no reading changed the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Everything that was measured earlier is in the state, and nothing else.
-    pub before: Timestamp,
+pub struct Stretch {
+    /// Everything that was measured earlier is in the state.
+    pub from: Timestamp,
+    /// What was measured earlier than this changed nothing more; none where it is the present.
+    pub until: Option<Timestamp>,
     /// The state.
     pub state: State,
 }
@@ -41,7 +41,7 @@ pub struct Checkpoint {
 /// What judging some readings came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
-    /// How far the rule has come now.
+    /// How far the rule has come now; where nothing is new but the time, the stretches are as they were.
     pub progress: Progress,
     /// From when on everything was judged again: what is known of later times is replaced by `episodes`.
     pub again_from: Option<Timestamp>,
@@ -52,18 +52,25 @@ pub struct Judged {
 /// The range of time from the first instant to the last one, of which all stored readings are needed.
 pub type Window = (Timestamp, Timestamp);
 
+impl Stretch {
+    /// From here on, judging begins again that is to begin at this time at the latest.
+    fn restart(&self, at: Timestamp) -> Timestamp {
+        self.until.map_or(at, |until| until.min(at))
+    }
+}
+
 impl Progress {
     /// Of a rule that begins: it judges what is measured after this time.
     #[must_use]
     pub fn beginning(after: Option<Timestamp>) -> Self {
-        let first = Checkpoint {
-            before: after.map_or_else(earliest, just_after),
+        let first = Stretch {
+            from: after.map_or_else(earliest, just_after),
+            until: None,
             state: State::Ok,
         };
         Self {
             newest: after,
-            head: State::Ok,
-            checkpoints: vec![first],
+            stretches: vec![first],
         }
     }
 
@@ -80,13 +87,11 @@ impl Progress {
         let newest = self.newest?;
         let floor = self.floor(lateness);
         if self.is_disturbed(fresh, floor) {
-            return Some((self.oldest(), newest));
+            return Some((self.back_to(floor).0, newest));
         }
         let judged = fresh.iter().map(|it| it.at).filter(|at| *at >= floor);
         let first = judged.min().filter(|at| *at < newest)?;
-        let known = self.checkpoints.iter().rev();
-        let from = known.map(|it| it.before).find(|at| *at <= first);
-        Some((from.unwrap_or_else(|| self.oldest()), newest))
+        Some((self.back_to(first).0, newest))
     }
 
     /// Judges new readings, in any order, given all stored ones of the window that they need.
@@ -100,7 +105,8 @@ impl Progress {
     ) -> Judged {
         let floor = self.floor(lateness);
         let known = known(fresh, window);
-        if self.is_disturbed(fresh, floor) {
+        let is_disturbed = self.is_disturbed(fresh, floor);
+        if is_disturbed {
             self.settle(condition, &known, floor);
         }
         let mut readings: Vec<Measured> =
@@ -108,29 +114,40 @@ impl Progress {
         readings.sort_unstable_by_key(|it| it.at);
         let (first, last) = (readings.first().copied(), readings.last().copied());
 
-        let mut run = Run::new(condition, self.head);
         let mut again_from = None;
         if let Some(first) = first.filter(|it| self.newest.is_some_and(|newest| it.at < newest)) {
-            let start = self.back_to(first.at);
-            run = Run::new(condition, start.state);
-            again_from = Some(start.before);
-            readings.extend(known.iter().filter(|it| it.at >= start.before));
+            let (from, usable) = self.back_to(first.at);
+            self.stretches.truncate(usable);
+            self.reopen();
+            again_from = Some(from);
+            readings.extend(known.iter().filter(|it| it.at >= from));
             readings.sort_unstable_by_key(|it| it.at);
         }
         self.newest = last.map(|it| it.at).max(self.newest);
-        let settled = self.floor(lateness);
-        let apart = lateness / FINEST;
+        let mut run = Run::new(condition, self.head());
+        let mut is_changed = is_disturbed || again_from.is_some();
         for reading in readings {
-            self.remember(reading.at, run.state(), (settled, apart));
+            let before = run.state();
             run.step(reading);
+            if run.state() != before {
+                self.change(reading.at, run.state());
+                is_changed = true;
+            }
         }
-        self.head = run.state();
-        self.thin(settled);
+        if is_changed {
+            self.thin(self.floor(lateness));
+        }
         Judged {
             progress: self,
             again_from,
             episodes: run.into_episodes(),
         }
+    }
+
+    /// The state after the newest reading.
+    #[must_use]
+    pub fn head(&self) -> State {
+        self.stretches.last().map_or(State::Ok, |it| it.state)
     }
 
     /// The earliest time that is judged.
@@ -140,68 +157,76 @@ impl Progress {
     }
 
     fn oldest(&self) -> Timestamp {
-        self.checkpoints
-            .first()
-            .map_or_else(earliest, |it| it.before)
+        self.stretches.first().map_or_else(earliest, |it| it.from)
     }
 
-    /// Whether readings that are not to be judged would be, if all from the oldest checkpoint on were judged again.
+    /// From where to judge again what is measured at a time or later, and how many stretches there are until then.
+    fn back_to(&self, at: Timestamp) -> (Timestamp, usize) {
+        let usable = self.stretches.partition_point(|it| it.from <= at).max(1);
+        let last = self.stretches.get(usable - 1);
+        (last.map_or(at, |it| it.restart(at)), usable)
+    }
+
+    /// Whether readings that are not to be judged would be, where all from the floor on are judged again.
     fn is_disturbed(&self, fresh: &[Measured], floor: Timestamp) -> bool {
-        let oldest = self.oldest();
-        fresh.iter().any(|it| it.at < floor && it.at >= oldest)
+        let from = self.back_to(floor).0;
+        fresh.iter().any(|it| it.at < floor && it.at >= from)
     }
 
-    /// Moves the oldest checkpoint up to a time.
+    /// Finds out the state at a time before which something was left out.
     fn settle(&mut self, condition: &Condition, known: &[Measured], to: Timestamp) {
-        let Some(oldest) = self.checkpoints.first().copied() else {
+        let (from, usable) = self.back_to(to);
+        let Some(last) = self.stretches.get(usable - 1).copied() else {
             return;
         };
-        let due = known
-            .iter()
-            .filter(|it| it.at >= oldest.before && it.at < to);
-        let state = due.fold(oldest.state, |state, it| state.step(condition, *it));
-        self.checkpoints.retain(|it| it.before > to);
-        self.checkpoints.insert(0, Checkpoint { before: to, state });
+        let due = known.iter().filter(|it| it.at >= from && it.at < to);
+        let state = due.fold(last.state, |state, it| state.step(condition, *it));
+        let settled = Stretch {
+            from: to,
+            until: Some(to),
+            state,
+        };
+        self.stretches.splice(..usable, [settled]);
     }
 
-    /// Goes back to the last checkpoint before a time, which is the last one then.
-    fn back_to(&mut self, at: Timestamp) -> Checkpoint {
-        let usable = self.checkpoints.partition_point(|it| it.before <= at);
-        self.checkpoints.truncate(usable.max(1));
-        let last = self.checkpoints.last().copied();
-        last.unwrap_or_else(|| Checkpoint {
-            before: earliest(),
-            state: State::Ok,
-        })
-    }
-
-    /// Keeps the state before a reading, if it is far enough from the last one; of those that nothing comes before
-    /// any more, only the last.
-    fn remember(&mut self, at: Timestamp, state: State, (settled, apart): (Timestamp, TimeDelta)) {
-        let last = self.checkpoints.last().map(|it| it.before);
-        if at <= settled {
-            self.checkpoints.clear();
-        } else if last.is_some_and(|last| at - last < apart) {
-            return;
+    /// Lets the last stretch go on to the present.
+    fn reopen(&mut self) {
+        if let Some(last) = self.stretches.last_mut() {
+            last.until = None;
         }
-        self.checkpoints.push(Checkpoint { before: at, state });
     }
 
+    /// Ends the last stretch with a reading that changed the state.
+    fn change(&mut self, at: Timestamp, state: State) {
+        if let Some(last) = self.stretches.last_mut() {
+            last.until = Some(at);
+        }
+        self.stretches.push(Stretch {
+            from: just_after(at),
+            until: None,
+            state,
+        });
+    }
+
+    /// Forgets what nothing comes before any more, and leaves out some of what is many.
     fn thin(&mut self, settled: Timestamp) {
         let Some(newest) = self.newest else { return };
-        let old = self.checkpoints.partition_point(|it| it.before <= settled);
-        self.checkpoints.drain(..old.saturating_sub(1));
-        let mut kept: Vec<Checkpoint> = Vec::with_capacity(self.checkpoints.len());
-        let mut left = self.checkpoints.iter().copied().peekable();
+        let old = self.stretches.partition_point(|it| it.from <= settled);
+        self.stretches.drain(..old.saturating_sub(1));
+        if self.stretches.len() <= MOST {
+            return;
+        }
+        let mut kept: Vec<Stretch> = Vec::with_capacity(MOST);
+        let mut left = self.stretches.iter().copied().peekable();
         while let Some(it) = left.next() {
             let goes = kept.last().zip(left.peek()).is_some_and(|(older, newer)| {
-                newest - older.before <= (newest - newer.before) * COARSER
+                newest - older.from <= (newest - newer.from) * COARSER
             });
             if !goes {
                 kept.push(it);
             }
         }
-        self.checkpoints = kept;
+        self.stretches = kept;
     }
 }
 
