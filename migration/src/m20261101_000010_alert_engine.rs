@@ -110,7 +110,36 @@ insert into alert_transitions (alert_id, at, from_phase, to_phase, cause, value,
 select id, triggered_at, 'ok', 'firing', 'reading', value, threshold, rule_version, created_at from alerts order by id;
 ";
 
+const JUDGES: &str = r"
+-- A function, so that each server connection keeps the plan: ingest asks this for each group.
+create function armed_rules(series_ids integer[], device_ids uuid[], metrics text[]) returns table (
+    series_id integer, device_id uuid, rule_id uuid, rule_version integer,
+    comparator text, threshold text, clear_threshold text, hold_for integer, keep_firing_for integer,
+    no_data_after integer, no_data_action text, stretches jsonb, heard_at timestamptz,
+    alert_id uuid, alert_kind text, alert_rule_version integer
+) language plpgsql stable as $$
+begin
+    return query
+    select fresh.series_id, device.id, rule.id, rule.version,
+           rule.comparator, rule.threshold::text, rule.clear_threshold::text, rule.hold_for, rule.keep_firing_for,
+           rule.no_data_after, rule.no_data_action, state.stretches, state.heard_at,
+           alert.id, alert.kind, alert.rule_version
+    from unnest(series_ids, device_ids, metrics) as fresh (series_id, device_id, metric)
+    join devices as device on device.id = fresh.device_id
+    cross join lateral (
+        select * from alert_rules as own
+        where own.device_id = device.id and own.metric = fresh.metric and own.enabled and own.deleted_at is null
+        union all
+        select * from alert_rules as of_fleet
+        where of_fleet.owner_id = device.owner_id and of_fleet.device_id is null and of_fleet.metric = fresh.metric
+            and device.tags @> of_fleet.tags and of_fleet.enabled and of_fleet.deleted_at is null) as rule
+    left join alert_states as state on state.rule_id = rule.id and state.device_id = device.id
+    left join alerts as alert on alert.rule_id = rule.id and alert.device_id = device.id and alert.status = 'firing';
+end $$;
+";
+
 const DOWN: &str = r"
+drop function armed_rules;
 drop table alert_transitions;
 delete from alerts where kind = 'no_data' or rule_id in (select id from alert_rules where device_id is null);
 drop index alerts_one_open_per_rule;
@@ -131,6 +160,6 @@ drop function is_armed;
 ";
 
 crate::migration! {
-    up: &[RULES, ARMED, STATES, ALERTS].concat(),
+    up: &[RULES, ARMED, STATES, ALERTS, JUDGES].concat(),
     down: &[DOWN, crate::m20261101_000006_armed_devices::TRIGGER].concat(),
 }

@@ -29,15 +29,16 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ALL.into_iter().map(|(name, ..)| name)
 }
 
-/// Values go from 100 to 999 and begin again: one rule never fires, one fires once in each turn, and one waits.
+/// Values go from 100 to 999 and begin again: two rules never fire, and one is pending for a reading in each turn.
 fn rules() -> [serde_json::Value; 3] {
     let rule = |comparator, threshold| json!({"metric": "temperature", "comparator": comparator, "threshold": threshold});
-    let mut turns = rule("gt", 990);
-    turns["clear_threshold"] = json!(500);
-    let mut waits = rule("gte", 900);
-    waits["for"] = json!("30s");
-    waits["keep_firing_for"] = json!("30s");
-    [rule("lt", 50), turns, waits]
+    let mut calm = rule("gt", 5_000);
+    calm["clear_threshold"] = json!(4_000);
+    calm["for"] = json!("10m");
+    calm["keep_firing_for"] = json!("5m");
+    let mut nearly = rule("gte", 999);
+    nearly["for"] = json!("1m");
+    [rule("lt", 50), calm, nearly]
 }
 
 /// Posts in turns as devices with rules and without, prints what that came to, and answers how many readings were

@@ -73,10 +73,23 @@ impl<'a> Run<'a> {
         self.episodes.len()
     }
 
-    /// Takes the next reading.
-    pub fn step(&mut self, by: Measured) {
+    /// Takes the next reading, and answers whether it changed the state.
+    pub fn step(&mut self, by: Measured) -> bool {
+        // Most readings, of most rules.
+        if self.state == State::Ok && !self.condition.breaches(by.value) {
+            return false;
+        }
         let before = self.state;
         self.state = before.step(self.condition, by);
+        if self.state == before {
+            return false;
+        }
+        self.tell(before, by);
+        true
+    }
+
+    /// Notes what a reading did.
+    fn tell(&mut self, before: State, by: Measured) {
         let (from, to) = (before.phase(), self.state.phase());
         let transition = |from, to, by| self.condition.transition(from, to, by);
         match (before.episode(), self.state.episode()) {
@@ -97,9 +110,6 @@ impl<'a> Run<'a> {
             (Some(episode), after) => {
                 let resolved = after.is_none().then_some(by);
                 let changed = after.unwrap_or(episode);
-                if from == to && changed == episode {
-                    return;
-                }
                 let moved = (from != to).then(|| transition(from, to, by));
                 self.change(changed, resolved, moved);
             }

@@ -1,7 +1,7 @@
 //! What was stored before a group, as far as rules want to know it.
 
 use super::literal;
-use crate::{StoreError, Tx, reading};
+use crate::{StoreError, Tx, db::Done, reading};
 use domain::{
     Timestamp,
     alert::{Measured, Window},
@@ -14,11 +14,18 @@ pub(super) async fn newest(
     tx: &Tx,
     since: &[(i32, Timestamp)],
 ) -> Result<HashMap<i32, Timestamp>, StoreError> {
-    let Some(least) = since.iter().map(|it| it.1).min() else {
+    if since.is_empty() {
         return Ok(HashMap::new());
-    };
+    }
+    let [done] = tx.message([newest_statement(since)]).await?;
+    read_newest(&done)
+}
+
+/// Asks for it; there is at least one.
+pub(super) fn newest_statement(since: &[(i32, Timestamp)]) -> String {
+    let least = since.iter().map(|it| it.1).min().unwrap_or_default();
     // The least bound once more as a constant, so that only the partitions after it are looked at.
-    let statement = format!(
+    format!(
         "select wanted.series_id, newest.recorded_at \
          from unnest({series}, {since}) as wanted (series_id, since) \
          cross join lateral ( \
@@ -30,8 +37,11 @@ pub(super) async fn newest(
         since = literal::array(since.iter().map(|it| it.1.timestamp_micros()), "bigint"),
         bound = literal::instant("wanted.since"),
         least = literal::instant(least.timestamp_micros()),
-    );
-    let [done] = tx.message([statement]).await?;
+    )
+}
+
+/// Reads what [`newest_statement`] answered.
+pub(super) fn read_newest(done: &Done) -> Result<HashMap<i32, Timestamp>, StoreError> {
     done.rows
         .iter()
         .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))

@@ -264,12 +264,16 @@ async fn follow_up(
     }
     // A request without a valid reading is no sign of life.
     let heard: HashSet<Uuid> = group.series.values().map(|series| series.device).collect();
-    let mut due = locked.due.clone();
-    due.retain(|device| heard.contains(device));
+    let heard_of = |devices: &[Uuid]| -> Vec<Uuid> {
+        let heard = devices.iter().filter(|device| heard.contains(device));
+        heard.copied().collect()
+    };
+    let (due, woken) = (heard_of(&locked.due), heard_of(&locked.woken));
+    if !woken.is_empty() {
+        tx.at_commit(lock::wake(&woken, now)).await;
+    }
     if !due.is_empty() {
-        for statement in lock::touch(&due, now) {
-            tx.at_commit(statement).await;
-        }
+        tx.at_commit(lock::touch(&due, now)).await;
     }
     Ok(())
 }

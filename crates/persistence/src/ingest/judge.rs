@@ -3,6 +3,7 @@
 use super::{
     before,
     group::{Group, Row},
+    literal,
 };
 use crate::{
     StoreError, Tx,
@@ -91,8 +92,11 @@ pub(super) async fn find_late(
     if fresh.is_empty() {
         return Ok(Vec::new());
     }
-    let armed = armed(tx, group, &fresh).await?;
-    let newest = before::newest(tx, &since(&fresh, &armed, lateness)).await?;
+    let (armed, mut newest) = armed(tx, group, &fresh, lateness).await?;
+    // A rule that has judged nothing yet wants to know the newest in any case, since it does not judge the past.
+    let begins = armed.iter().filter(|it| it.stretches.is_none());
+    let begins: Vec<(i32, Timestamp)> = begins.map(|it| (it.series, earliest())).collect();
+    newest.extend(before::newest(tx, &begins).await?);
     let mut cases = Vec::new();
     for rule in armed {
         let newest = newest.get(&rule.series).copied();
@@ -160,34 +164,36 @@ fn fresh(group: &Group, armed: &[Uuid], outcomes: &[Outcome]) -> Fresh {
     fresh
 }
 
-/// The armed rules of these series, each with how far it has come and its open alerts.
-async fn armed(tx: &Tx, group: &Group, fresh: &Fresh) -> Result<Vec<Armed>, StoreError> {
-    let series = fresh
-        .keys()
-        .filter_map(|id| Some((*id, group.series.get(id)?)));
-    let (ids, (devices, metrics)): (Vec<i32>, (Vec<Uuid>, Vec<&str>)) = series
-        .map(|(id, it)| (id, (it.device, it.metric.as_str())))
-        .unzip();
-    let statement = sqlx::query(
-        "select fresh.series_id, fresh.device_id, rule.id, rule.version, rule.comparator, rule.threshold::text,
-                rule.clear_threshold::text, rule.hold_for, rule.keep_firing_for,
-                rule.no_data_after, rule.no_data_action,
-                state.stretches, state.heard_at, alert.id, alert.kind, alert.rule_version
-         from unnest($1::integer[], $2::uuid[], $3::text[]) as fresh (series_id, device_id, metric)
-         join devices as device on device.id = fresh.device_id
-         cross join lateral (
-             select * from alert_rules where device_id = device.id and metric = fresh.metric
-                 and enabled and deleted_at is null
-             union all
-             select * from alert_rules where owner_id = device.owner_id and device_id is null
-                 and metric = fresh.metric and device.tags @> tags and enabled and deleted_at is null) as rule
-         left join alert_states as state on state.rule_id = rule.id and state.device_id = device.id
-         left join alerts as alert on alert.rule_id = rule.id and alert.device_id = device.id
-             and alert.status = 'firing'",
+/// The armed rules of these series, each with how far it has come and its open alert; and the newest reading of
+/// each series, where that matters: one that is older than all that are judged, by more than the window, does not.
+async fn armed(
+    tx: &Tx,
+    group: &Group,
+    fresh: &Fresh,
+    lateness: TimeDelta,
+) -> Result<(Vec<Armed>, HashMap<i32, Timestamp>), StoreError> {
+    let known = |id: &i32| Some((*id, group.series.get(id)?));
+    let series: Vec<_> = fresh.keys().filter_map(known).collect();
+    let rules = format!(
+        "select * from armed_rules({}, {}, {})",
+        literal::array(series.iter().map(|(id, _)| *id), "integer"),
+        literal::array(series.iter().map(|(_, it)| it.device), "uuid"),
+        // The letters of a metric need no escaping; quoted, since one may be called null.
+        literal::array(
+            series
+                .iter()
+                .map(|(_, it)| format!("\"{}\"", it.metric.as_str())),
+            "text"
+        ),
     );
-    let statement = statement.bind(ids).bind(devices).bind(metrics);
-    let rows = tx.fetch_all(statement).await?;
-    rows.iter().map(read).collect()
+    let first = |readings: &[(usize, Measured)]| readings.iter().map(|it| it.1.at).min();
+    let since = fresh
+        .iter()
+        .filter_map(|(series, it)| Some((*series, first(it)? - lateness)));
+    let newest = before::newest_statement(&since.collect::<Vec<_>>());
+    let [rules, newest] = tx.message([rules, newest]).await?;
+    let rules = rules.rows.iter().map(read).collect::<Result<_, _>>()?;
+    Ok((rules, before::read_newest(&newest)?))
 }
 
 fn read(row: &PgRow) -> Result<Armed, StoreError> {
@@ -210,19 +216,4 @@ fn read(row: &PgRow) -> Result<Armed, StoreError> {
         open: open.filter(|_| !is_silence),
         silence: open.filter(|_| is_silence),
     })
-}
-
-/// From when on it matters which the newest reading of a series is: one that is older than all that are judged
-/// changes nothing. A rule that has judged nothing yet wants to know it in any case, since it does not judge the past.
-fn since(fresh: &Fresh, armed: &[Armed], lateness: TimeDelta) -> Vec<(i32, Timestamp)> {
-    let mut since = HashMap::new();
-    for rule in armed {
-        let readings = fresh.get(&rule.series).map_or(&[][..], Vec::as_slice);
-        let first = readings.iter().map(|(_, it)| it.at).min();
-        let first = first.filter(|_| rule.stretches.is_some());
-        let bound = first.map_or_else(earliest, |at| at - lateness);
-        let known = since.entry(rule.series).or_insert(bound);
-        *known = bound.min(*known);
-    }
-    since.into_iter().collect()
 }

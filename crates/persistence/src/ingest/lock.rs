@@ -22,6 +22,8 @@ pub(super) struct Locked {
     pub(super) armed: Vec<Uuid>,
     /// Those of `enabled` that are to be marked as online and seen.
     pub(super) due: Vec<Uuid>,
+    /// Those of `due` that were offline.
+    pub(super) woken: Vec<Uuid>,
 }
 
 /// Locks devices in the order of their identifiers, so that two writers with the same devices wait
@@ -30,8 +32,8 @@ pub(super) fn statement(devices: &[Uuid], now: Timestamp) -> String {
     let devices = literal::uuids(devices);
     let stale = literal::instant((now - TOUCH_EVERY).timestamp_micros());
     format!(
-        "select id, enabled, armed, status <> 'online' or last_seen_at is null or last_seen_at <= {stale} \
-         from devices where id = any({devices}) and deleted_at is null order by id for no key update"
+        "select id, enabled, armed, status <> 'online' or last_seen_at is null or last_seen_at <= {stale}, \
+                status <> 'online' from devices where id = any({devices}) and deleted_at is null order by id for no key update"
     )
 }
 
@@ -51,23 +53,30 @@ pub(super) fn read(done: &Done) -> Result<Locked, StoreError> {
         if row.try_get(3)? {
             locked.due.push(id);
         }
+        if row.try_get(4)? {
+            locked.woken.push(id);
+        }
     }
     Ok(locked)
 }
 
-/// Marks devices as online and seen, and tells since when those are that were offline.
-pub(super) fn touch(devices: &[Uuid], now: Timestamp) -> [String; 2] {
+/// Tells since when devices are online that were offline.
+pub(super) fn wake(devices: &[Uuid], now: Timestamp) -> String {
+    format!(
+        "insert into device_status_changes (device_id, status, at) \
+         select id, 'online', {now} from unnest({devices}) as id",
+        now = literal::instant(now.timestamp_micros()),
+        devices = literal::uuids(devices),
+    )
+}
+
+/// Marks devices as online and seen.
+pub(super) fn touch(devices: &[Uuid], now: Timestamp) -> String {
     let devices = literal::uuids(devices);
     let now = literal::instant(now.timestamp_micros());
-    [
-        format!(
-            "insert into device_status_changes (device_id, status, at) \
-             select id, 'online', {now} from devices where id = any({devices}) and status <> 'online'"
-        ),
-        format!(
-            "update devices set status = 'online', last_seen_at = greatest(last_seen_at, {now}), \
-                 check_at = coalesce(check_at, {now} + offline_after * interval '1 second') \
-             where id = any({devices})"
-        ),
-    ]
+    format!(
+        "update devices set status = 'online', last_seen_at = greatest(last_seen_at, {now}), \
+             check_at = coalesce(check_at, {now} + offline_after * interval '1 second') \
+         where id = any({devices})"
+    )
 }

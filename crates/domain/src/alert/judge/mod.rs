@@ -127,9 +127,7 @@ impl Progress {
         let mut run = Run::new(condition, self.head());
         let mut is_changed = is_disturbed || again_from.is_some();
         for reading in readings {
-            let before = run.state();
-            run.step(reading);
-            if run.state() != before {
+            if run.step(reading) {
                 self.change(reading.at, run.state());
                 is_changed = true;
             }
@@ -232,6 +230,9 @@ impl Progress {
 
 /// What was known before these readings, in order.
 fn known(fresh: &[Measured], window: &[Measured]) -> Vec<Measured> {
+    if window.is_empty() {
+        return Vec::new();
+    }
     let new: HashSet<Timestamp> = fresh.iter().map(|it| it.at).collect();
     let known = window.iter().filter(|it| !new.contains(&it.at));
     let mut known: Vec<Measured> = known.copied().collect();
