@@ -1,5 +1,6 @@
 //! Lengths of time as people write them: `30s`, `5m`, `1h`, `1d`.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 /// A whole number of seconds from one second to 3650 days, written as `<number><s|m|h|d>`.
@@ -54,6 +55,12 @@ pub(crate) fn split_unit(text: &str) -> Option<(u32, &str)> {
         return None;
     }
     Some((digits.parse().ok()?, unit))
+}
+
+impl From<Duration> for TimeDelta {
+    fn from(duration: Duration) -> Self {
+        Self::seconds(duration.0.into())
+    }
 }
 
 impl TryFrom<String> for Duration {

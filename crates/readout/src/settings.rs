@@ -241,7 +241,7 @@ impl Settings {
 
     /// How late a reading may be to be judged.
     pub(crate) fn alert_lateness(&self) -> TimeDelta {
-        TimeDelta::seconds(self.alert_lateness.seconds().into())
+        self.alert_lateness.into()
     }
 
     /// The quotas of readings, if there are any.

@@ -3,7 +3,13 @@
 use serde_json::json;
 use std::time::Duration;
 
-use crate::support::{App, Device, Server, ago, eventually, reading_at};
+use crate::support::{App, Device, Server, User, ago, eventually, reading_at};
+
+/// A device that may be silent for so long.
+async fn patient(user: &User, offline_after: &str) -> Device {
+    let new = json!({"name": "Boiler", "offline_after": offline_after});
+    Device::provisioned(user, &user.post("/devices", &new).await.expect(201))
+}
 
 const SOON: Duration = Duration::from_secs(15);
 
@@ -11,13 +17,7 @@ const SOON: Duration = Duration::from_secs(15);
 async fn a_device_goes_offline_when_it_is_silent_and_online_when_it_posts() {
     let app = App::start().await;
     let user = app.user().await;
-    let made = user
-        .post(
-            "/devices",
-            &json!({"name": "Boiler", "offline_after": "2s"}),
-        )
-        .await;
-    let device = Device::provisioned(&user, &made.expect(201));
+    let device = patient(&user, "2s").await;
     let history = device.path("/status-history");
     assert!(user.get(&history).await.expect(200).data().is_empty());
     let is =
@@ -54,13 +54,7 @@ async fn a_device_goes_offline_when_it_is_silent_and_online_when_it_posts() {
 async fn who_posts_all_the_while_stays_online() {
     let app = App::start().await;
     let user = app.user().await;
-    let made = user
-        .post(
-            "/devices",
-            &json!({"name": "Boiler", "offline_after": "2s"}),
-        )
-        .await;
-    let device = Device::provisioned(&user, &made.expect(201));
+    let device = patient(&user, "2s").await;
     // With and without a rule, which are two ways through ingest.
     for second in 0..10 {
         if second == 5 {
@@ -102,13 +96,7 @@ async fn a_change_of_patience_holds_at_once_and_a_restart_forgets_nothing() {
 async fn a_clock_that_was_ahead_keeps_no_device_online_for_ever() {
     let app = App::start().await;
     let user = app.user().await;
-    let made = user
-        .post(
-            "/devices",
-            &json!({"name": "Boiler", "offline_after": "1s"}),
-        )
-        .await;
-    let device = Device::provisioned(&user, &made.expect(201));
+    let device = patient(&user, "1s").await;
     device
         .ingest_text(&reading_at(ago(60), 1))
         .await
@@ -125,13 +113,7 @@ async fn a_clock_that_was_ahead_keeps_no_device_online_for_ever() {
 async fn a_device_with_more_patience_is_online_again() {
     let app = App::start().await;
     let user = app.user().await;
-    let made = user
-        .post(
-            "/devices",
-            &json!({"name": "Boiler", "offline_after": "1s"}),
-        )
-        .await;
-    let device = Device::provisioned(&user, &made.expect(201));
+    let device = patient(&user, "1s").await;
     device
         .ingest_text(&reading_at(ago(60), 1))
         .await

@@ -155,9 +155,7 @@ impl Condition {
 }
 
 fn length(duration: Option<Duration>) -> TimeDelta {
-    duration.map_or(TimeDelta::zero(), |it| {
-        TimeDelta::seconds(it.seconds().into())
-    })
+    duration.map_or(TimeDelta::zero(), TimeDelta::from)
 }
 
 #[cfg(test)]

@@ -21,9 +21,7 @@ impl NoData {
     pub fn patience(self) -> Option<TimeDelta> {
         match self.action {
             NoDataAction::Keep => None,
-            NoDataAction::Alert | NoDataAction::Resolve => {
-                Some(TimeDelta::seconds(self.after.seconds().into()))
-            }
+            NoDataAction::Alert | NoDataAction::Resolve => Some(self.after.into()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Exact decimal numbers, in JSON and out of it without ever being a binary float.
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::value::RawValue;
 
 mod mean;
@@ -129,7 +129,8 @@ impl std::fmt::Display for ExactDecimal {
 
 impl Serialize for ExactDecimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        wide::raw_number(self.to_string()).serialize(serializer)
+        let digits = RawValue::from_string(self.to_string()).map_err(ser::Error::custom)?;
+        digits.serialize(serializer)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Numbers that the database computed, and how digits go into JSON verbatim.
 
 use super::DecimalError;
-use serde::{Serialize, Serializer, ser};
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -53,20 +53,6 @@ impl Serialize for WideDecimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
-}
-
-/// Digits that JSON output carries verbatim.
-pub(super) fn raw_number(digits: String) -> impl Serialize {
-    struct Raw(Result<Box<RawValue>, serde_json::Error>);
-    impl Serialize for Raw {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            match &self.0 {
-                Ok(raw) => raw.serialize(serializer),
-                Err(error) => Err(ser::Error::custom(error)),
-            }
-        }
-    }
-    Raw(RawValue::from_string(digits))
 }
 
 #[cfg(test)]

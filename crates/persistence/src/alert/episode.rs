@@ -7,7 +7,7 @@ use domain::{
     alert::{EpisodeChange, Measured, Phase, Transition},
     reading::earliest,
 };
-use sqlx::Row as _;
+use sqlx::{Postgres, Row as _, postgres::PgArguments, query::Query};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -213,27 +213,11 @@ async fn update(tx: &Tx, known: &[(Uuid, &EpisodeChange)]) -> Result<(), StoreEr
                      $6::timestamptz[]) as changed (id, triggered_at, value, peak_value, peak_at, resolved_at)
          where alerts.id = changed.id",
     );
-    let episodes = || known.iter().map(|(_, it)| it.episode);
-    let statement = statement
-        .bind(known.iter().map(|(id, _)| *id).collect::<Vec<_>>())
-        .bind(episodes().map(|it| it.triggered.at).collect::<Vec<_>>())
-        .bind(
-            episodes()
-                .map(|it| it.triggered.value.to_string())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            episodes()
-                .map(|it| it.peak.value.to_string())
-                .collect::<Vec<_>>(),
-        )
-        .bind(episodes().map(|it| it.peak.at).collect::<Vec<_>>())
-        .bind(
-            known
-                .iter()
-                .map(|(_, it)| it.resolved.map(|by| by.at))
-                .collect::<Vec<_>>(),
-        );
+    let statement = statement.bind(known.iter().map(|(id, _)| *id).collect::<Vec<_>>());
+    let statement = bind(
+        statement,
+        &known.iter().map(|(_, it)| *it).collect::<Vec<_>>(),
+    );
     tx.execute(statement).await.map(|_| ())
 }
 
@@ -258,28 +242,33 @@ async fn insert(
              as new (id, rule_id, device_id, triggered_at, value, peak_value, peak_at, resolved_at)
          join alert_rules as rule on rule.id = new.rule_id",
     );
-    let episodes = || new.iter().map(|(_, _, it)| it.episode);
     let statement = statement
         .bind(new.iter().map(|(id, _, _)| *id).collect::<Vec<_>>())
         .bind(new.iter().map(|(_, it, _)| it.rule).collect::<Vec<_>>())
-        .bind(new.iter().map(|(_, it, _)| it.device).collect::<Vec<_>>())
-        .bind(episodes().map(|it| it.triggered.at).collect::<Vec<_>>())
-        .bind(
-            episodes()
-                .map(|it| it.triggered.value.to_string())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            episodes()
-                .map(|it| it.peak.value.to_string())
-                .collect::<Vec<_>>(),
-        )
-        .bind(episodes().map(|it| it.peak.at).collect::<Vec<_>>())
-        .bind(
-            new.iter()
-                .map(|(_, _, it)| it.resolved.map(|by| by.at))
-                .collect::<Vec<_>>(),
-        )
-        .bind(now);
-    tx.execute(statement).await.map(|_| ())
+        .bind(new.iter().map(|(_, it, _)| it.device).collect::<Vec<_>>());
+    let statement = bind(
+        statement,
+        &new.iter().map(|(_, _, it)| *it).collect::<Vec<_>>(),
+    );
+    tx.execute(statement.bind(now)).await.map(|_| ())
+}
+
+/// Binds when episodes triggered, their value, their peak and its time, and when they were resolved.
+fn bind<'q>(
+    statement: Query<'q, Postgres, PgArguments>,
+    all: &[&EpisodeChange],
+) -> Query<'q, Postgres, PgArguments> {
+    let times =
+        |at: fn(&EpisodeChange) -> Timestamp| all.iter().map(|it| at(it)).collect::<Vec<_>>();
+    let values = |of: fn(&EpisodeChange) -> Measured| {
+        let values = all.iter().map(|it| of(it).value.to_string());
+        values.collect::<Vec<_>>()
+    };
+    let resolved: Vec<_> = all.iter().map(|it| it.resolved.map(|by| by.at)).collect();
+    statement
+        .bind(times(|it| it.episode.triggered.at))
+        .bind(values(|it| it.episode.triggered))
+        .bind(values(|it| it.episode.peak))
+        .bind(times(|it| it.episode.peak.at))
+        .bind(resolved)
 }

@@ -81,12 +81,8 @@ struct Due {
 /// Does what rules want done about silence, and answers whether there may be more.
 pub async fn find_silent(db: &Db, now: Timestamp) -> Result<bool, StoreError> {
     db.transaction("alert.silence", async |tx| {
-        let due = sqlx::query("select exists (select from alert_states where check_at <= $1)");
-        if !tx.fetch_bool(due.bind(now)).await? {
-            return Ok(false);
-        }
-        let lock = sqlx::query("select pg_try_advisory_xact_lock($1)");
-        if !tx.fetch_bool(lock.bind(LOCK)).await? {
+        let due = "select exists (select from alert_states where check_at <= $1)";
+        if !tx.is_due(due, now, LOCK).await? {
             return Ok(false);
         }
         let due = due_now(tx, now).await?;

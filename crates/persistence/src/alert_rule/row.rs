@@ -1,6 +1,6 @@
 //! Rows of `alert_rules`.
 
-use crate::{StoreError, reading, word};
+use crate::{StoreError, device::row::whole_seconds, reading, word};
 use domain::{
     alert_rule::{
         AlertRule, AlertRuleId, Comparator, Condition, NoData, NoDataAction, Selector, Severity,
@@ -90,9 +90,9 @@ pub(super) fn set(row: &mut ActiveModel, rule: AlertRule) {
     row.comparator = Set(condition.comparator().as_str().to_owned());
     row.threshold = Set(condition.threshold().to_string());
     row.clear_threshold = Set(condition.clear_threshold().map(|it| it.to_string()));
-    row.hold_for = Set(condition.held_for().map_or(0, seconds));
-    row.keep_firing_for = Set(condition.kept_firing_for().map_or(0, seconds));
-    row.no_data_after = Set(rule.no_data.map(|it| seconds(it.after)));
+    row.hold_for = Set(condition.held_for().map_or(0, whole_seconds));
+    row.keep_firing_for = Set(condition.kept_firing_for().map_or(0, whole_seconds));
+    row.no_data_after = Set(rule.no_data.map(|it| whole_seconds(it.after)));
     row.no_data_action = Set(rule.no_data.map(|it| it.action.as_str().to_owned()));
     row.severity = Set(rule.severity.as_str().to_owned());
     row.enabled = Set(rule.enabled);
@@ -153,11 +153,6 @@ fn duration(seconds: i32) -> Result<Option<Duration>, StoreError> {
         Some(Ok(duration)) => Ok(Some(duration)),
         Some(Err(_)) | None => Err(StoreError::corrupt("alert_rules", seconds)),
     }
-}
-
-fn seconds(duration: Duration) -> i32 {
-    // A duration has at most 315,360,000 seconds.
-    i32::try_from(duration.seconds()).unwrap_or(i32::MAX)
 }
 
 pub(crate) fn parse_comparator(text: &str) -> Result<Comparator, StoreError> {

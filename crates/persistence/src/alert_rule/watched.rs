@@ -34,14 +34,15 @@ pub(super) async fn find(
     let Some(found) = rule(()).await? else {
         return Ok(None);
     };
-    if found.device_id.is_none() {
+    let mut before = AlertRule::try_from(found)?;
+    if before.target.device().is_none() {
         // Whom it watches is read only when nobody else can change it.
         device::lock_fleets(tx, owner).await?;
+        let Some(row) = rule(()).await? else {
+            return Ok(None);
+        };
+        before = AlertRule::try_from(row)?;
     }
-    let Some(row) = rule(()).await? else {
-        return Ok(None);
-    };
-    let before = AlertRule::try_from(row)?;
     // What cannot be changed that way is refused later.
     let instead = change.and_then(|it| it.target(&before.target).ok());
     let targets: Vec<&Target> = std::iter::once(&before.target).chain(&instead).collect();

@@ -2,6 +2,7 @@
 
 use super::open::{Done, Open};
 use crate::StoreError;
+use domain::Timestamp;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{
@@ -145,6 +146,19 @@ impl Tx {
             Some(row) => Ok(row.try_get(0)?),
             None => Ok(false),
         }
+    }
+
+    /// Whether there is anything to do at a time, by a query of that time, and nobody else is at it, for as long as
+    /// this transaction takes.
+    pub(crate) async fn is_due(
+        &self,
+        query: &'static str,
+        now: Timestamp,
+        lock: i64,
+    ) -> Result<bool, StoreError> {
+        let alone = "select pg_try_advisory_xact_lock($1)";
+        Ok(self.fetch_bool(sqlx::query(query).bind(now)).await?
+            && self.fetch_bool(sqlx::query(alone).bind(lock)).await?)
     }
 
     /// Remembers that a statement failed.

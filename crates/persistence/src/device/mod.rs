@@ -19,7 +19,7 @@ use domain::{
     },
     page::{Cursor, Page, PageLimit},
 };
-use row::offline_after_seconds;
+use row::whole_seconds;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -92,7 +92,7 @@ pub async fn insert(
             status: Set(DeviceStatus::Offline.as_str().to_owned()),
             enabled: Set(true),
             last_seen_at: Set(None),
-            offline_after: Set(offline_after_seconds(new.offline_after)),
+            offline_after: Set(whole_seconds(new.offline_after)),
             metadata: Set(new.metadata.clone().into_value()),
             tags: Set(new.tags.clone().into_value()),
             created_at: Set(now),
@@ -210,7 +210,7 @@ pub async fn update(
         let other_tags = after.tags != before.tags;
         row.name = Set(after.name.into());
         row.enabled = Set(after.enabled);
-        row.offline_after = Set(offline_after_seconds(after.offline_after));
+        row.offline_after = Set(whole_seconds(after.offline_after));
         row.metadata = Set(after.metadata.into_value());
         row.tags = Set(after.tags.into_value());
         row.updated_at = Set(now);

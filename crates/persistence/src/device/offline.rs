@@ -18,12 +18,8 @@ const LOCK: i64 = 0x5265_6164_6f75_7405;
 /// now, since some clock was ahead, counts as seen now.
 pub async fn find_offline(db: &Db, now: Timestamp) -> Result<bool, StoreError> {
     db.transaction("device.offline", async |tx| {
-        let due = sqlx::query("select exists (select from devices where check_at <= $1)");
-        if !tx.fetch_bool(due.bind(now)).await? {
-            return Ok(false);
-        }
-        let lock = sqlx::query("select pg_try_advisory_xact_lock($1)");
-        if !tx.fetch_bool(lock.bind(LOCK)).await? {
+        let due = "select exists (select from devices where check_at <= $1)";
+        if !tx.is_due(due, now, LOCK).await? {
             return Ok(false);
         }
         Ok(look(tx, now).await? == STEP.unsigned_abs())

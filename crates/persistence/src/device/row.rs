@@ -68,7 +68,8 @@ pub(super) fn parse_status(text: &str) -> Result<DeviceStatus, StoreError> {
     word::parse("devices.status", &all, DeviceStatus::as_str, text)
 }
 
-pub(super) fn offline_after_seconds(duration: Duration) -> i32 {
+/// A length of time as columns keep it.
+pub(crate) fn whole_seconds(duration: Duration) -> i32 {
     // A duration has at most 315,360,000 seconds.
     i32::try_from(duration.seconds()).unwrap_or(i32::MAX)
 }

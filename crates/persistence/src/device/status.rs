@@ -61,7 +61,7 @@ pub(super) async fn change_patience(
     device: &Device,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let patience = TimeDelta::seconds(device.offline_after.seconds().into());
+    let patience = TimeDelta::from(device.offline_after);
     let silent_at = device.last_seen_at.map(|seen| seen + patience);
     match device.status {
         DeviceStatus::Online => row.check_at = Set(Some(now)),

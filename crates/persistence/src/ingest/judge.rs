@@ -18,7 +18,7 @@ use domain::{
     reading::{Outcome, earliest},
 };
 use sqlx::{Row as _, postgres::PgRow};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use uuid::Uuid;
 
 /// New readings of each series, with the place of each in the group.
@@ -41,8 +41,8 @@ pub(super) struct Armed {
     silence: Option<(Uuid, i32)>,
 }
 
-/// A rule with how far it has come, and the new readings that it is to judge.
-pub(super) type Case = (Armed, Progress, Vec<Measured>);
+/// A rule with how far it has come, and the new readings that it is to judge, as all rules of their series do.
+pub(super) type Case = (Armed, Progress, Arc<[Measured]>);
 
 /// Has every armed rule of these devices judge the new readings of its metric, stores what that came to, and
 /// notes in the outcomes which readings came too late to be judged.
@@ -97,6 +97,9 @@ pub(super) async fn find_late(
     let begins = armed.iter().filter(|it| it.stretches.is_none());
     let begins: Vec<(i32, Timestamp)> = begins.map(|it| (it.series, earliest())).collect();
     newest.extend(before::newest(tx, &begins).await?);
+    let values = |it: &Vec<(usize, Measured)>| it.iter().map(|(_, it)| *it).collect();
+    let values: HashMap<i32, Arc<[Measured]>> =
+        fresh.iter().map(|(id, it)| (*id, values(it))).collect();
     let mut cases = Vec::new();
     for rule in armed {
         let newest = newest.get(&rule.series).copied();
@@ -113,8 +116,8 @@ pub(super) async fn find_late(
                 *outcome = Outcome::Late;
             }
         }
-        let readings: Vec<Measured> = readings.iter().map(|(_, it)| *it).collect();
-        cases.push((rule, progress, readings));
+        let values = values.get(&rule.series).map(Arc::clone);
+        cases.push((rule, progress, values.unwrap_or_default()));
     }
     Ok(cases)
 }
@@ -178,13 +181,7 @@ async fn armed(
         "select * from armed_rules({}, {}, {})",
         literal::array(series.iter().map(|(id, _)| *id), "integer"),
         literal::array(series.iter().map(|(_, it)| it.device), "uuid"),
-        // The letters of a metric need no escaping; quoted, since one may be called null.
-        literal::array(
-            series
-                .iter()
-                .map(|(_, it)| format!("\"{}\"", it.metric.as_str())),
-            "text"
-        ),
+        literal::metrics(series.iter().map(|(_, it)| it.metric.as_str())),
     );
     let first = |readings: &[(usize, Measured)]| readings.iter().map(|it| it.1.at).min();
     let since = fresh

@@ -26,6 +26,11 @@ pub(crate) fn uuids(ids: &[Uuid]) -> String {
     array(ids.iter(), "uuid")
 }
 
+/// `text[]` of metrics, whose letters are such that nothing needs escaping; quoted, since one may be called null.
+pub(crate) fn metrics<T: Display>(names: impl Iterator<Item = T>) -> String {
+    array(names.map(|name| format!("\"{name}\"")), "text")
+}
+
 /// `unnest(…)` of series and microseconds since 1970, for [`instant`] to read.
 pub(super) fn keys(rows: &[&Row]) -> String {
     format!("unnest({}, {})", series(rows), times(rows))

@@ -116,11 +116,7 @@ async fn look_up(
     query: &RollupQuery,
 ) -> Result<Option<Known>, StoreError> {
     let ids = literal::uuids(devices);
-    // The letters of a metric are such that nothing in it needs escaping; quoted, since one may be called null.
-    let quoted = names(&query.metrics)
-        .into_iter()
-        .map(|it| format!("\"{it}\""));
-    let metrics = literal::array(quoted, "text");
+    let metrics = literal::metrics(names(&query.metrics).into_iter());
     let (first, last) = plan::whole_hours(query);
     let series = format!("device_id = any({ids}) and metric = any({metrics})");
     let marks = format!(

@@ -143,8 +143,7 @@ impl Progress {
     }
 
     /// The state after the newest reading.
-    #[must_use]
-    pub fn head(&self) -> State {
+    fn head(&self) -> State {
         self.stretches.last().map_or(State::Ok, |it| it.state)
     }
 
