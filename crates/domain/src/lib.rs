@@ -15,6 +15,7 @@ pub mod rate_limit;
 pub mod reading;
 pub mod rejection;
 pub mod rollup;
+pub mod seal;
 pub mod session;
 mod token;
 pub mod user;
