@@ -1,8 +1,10 @@
 //! Answers that a client need not be sent again (RFC 9110, section 13).
 
+use crate::problem::{Problem, ProblemKind};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, EntityTag, Header, IfNoneMatch},
+    web::Bytes,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -17,31 +19,51 @@ pub(crate) struct KnownTag {
     if_none_match: Option<String>,
 }
 
-/// Answers JSON with a strong `ETag`, or 304 where the client has the same already.
+/// A JSON answer with its strong tag, cheap to clone.
 ///
 /// The tag is a hash of the answer, so it is never the same for another one.
-pub(crate) fn json(request: &HttpRequest, body: &impl Serialize) -> HttpResponse {
-    let body = match serde_json::to_vec(body) {
-        Ok(body) => body,
-        Err(error) => return HttpResponse::from_error(error),
-    };
-    let hash = Sha256::digest(&body);
-    let tag = u128::from_be_bytes(*hash.first_chunk().unwrap_or(&[0; 16]));
-    let tag = EntityTag::new_strong(format!("{tag:032x}"));
-    let is_known = knows(request, &tag);
-    let mut response = if is_known {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
-    response
-        .insert_header(header::ETag(tag))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
-        .insert_header((header::VARY, "Authorization"));
-    if is_known {
-        response.finish()
-    } else {
-        response.content_type("application/json").body(body)
+#[derive(Debug, Clone)]
+pub(crate) struct Tagged {
+    body: Bytes,
+    tag: EntityTag,
+}
+
+impl Tagged {
+    /// Writes the answer.
+    pub(crate) fn new(body: &impl Serialize) -> Result<Self, Problem> {
+        let body = serde_json::to_vec(body)
+            .map_err(|error| Problem::new(ProblemKind::Internal).because(error))?;
+        let hash = Sha256::digest(&body);
+        let tag = u128::from_be_bytes(*hash.first_chunk().unwrap_or(&[0; 16]));
+        Ok(Self {
+            body: body.into(),
+            tag: EntityTag::new_strong(format!("{tag:032x}")),
+        })
+    }
+
+    /// Sends it, or 304 where the client has the same already.
+    pub(crate) fn answer(self, request: &HttpRequest) -> HttpResponse {
+        let Self { body, tag } = self;
+        let is_known = knows(request, &tag);
+        let mut response = if is_known {
+            HttpResponse::NotModified()
+        } else {
+            HttpResponse::Ok()
+        };
+        response
+            .insert_header(header::ETag(tag))
+            .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+            .insert_header((header::VARY, "Authorization"));
+        if is_known {
+            response.finish()
+        } else {
+            response.content_type("application/json").body(body)
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
     }
 }
 
@@ -64,7 +86,8 @@ mod tests {
         if let Some(header) = header {
             request = request.insert_header((header::IF_NONE_MATCH, header));
         }
-        let response = json(&request.to_http_request(), &[1, 2, 3]);
+        let tagged = Tagged::new(&[1, 2, 3]).unwrap();
+        let response = tagged.answer(&request.to_http_request());
         let tag = response.headers().get(header::ETAG).unwrap();
         (response.status().as_u16(), tag.to_str().unwrap().to_owned())
     }

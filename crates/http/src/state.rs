@@ -5,6 +5,7 @@ use crate::{
     clock::Clock,
     problem::Problem,
     rate_limit::RateLimits,
+    rollup::Shared,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{Db, ingest::Ingest, rejection::Rejections};
@@ -63,6 +64,8 @@ pub struct AppState {
     pub(crate) migrations: Arc<[String]>,
     /// Whose turn it is to read a page for a stream of readings.
     pub(crate) exports: Arc<Semaphore>,
+    /// Questions for rollups that wait for their turn.
+    pub(crate) rollups: Arc<Shared>,
     /// Whose turn it is to ask for a rollup that takes long.
     pub(crate) heavy_rollups: Arc<Semaphore>,
     stopping: Arc<AtomicBool>,
@@ -83,6 +86,7 @@ pub struct PasswordsError(String);
 impl AppState {
     /// Puts together what handlers use.
     pub fn new(parts: Parts, auth: &AuthSettings) -> Result<Self, PasswordsError> {
+        let rollups = Shared::new(parts.db.request_connections());
         Ok(Self {
             db: parts.db,
             ingest: parts.ingest,
@@ -96,6 +100,7 @@ impl AppState {
             metrics: parts.metrics,
             migrations: parts.migrations.into(),
             exports: Arc::new(Semaphore::new(1)),
+            rollups,
             heavy_rollups: Arc::new(Semaphore::new(1)),
             stopping: Arc::default(),
             migrated: Arc::default(),

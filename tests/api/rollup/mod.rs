@@ -8,6 +8,7 @@ mod fleet;
 mod limit;
 mod percentile;
 mod refused;
+mod shared;
 mod sums;
 
 use chrono::{SecondsFormat, TimeDelta};

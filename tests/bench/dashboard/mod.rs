@@ -83,14 +83,14 @@ async fn compare(rig: &Rig, options: &Options, data: &Data) {
 /// Asks Readout over and over, on so many connections.
 async fn ask(rig: &Rig, question: &Question, token: &str, time: Duration) -> load::Outcome {
     let known = if question.is_known {
-        let answer = rig.get(&question.path, token).await;
+        let answer = rig.get(&question.paths[0], token).await;
         let tag = answer.headers().get("etag").unwrap();
         format!("if-none-match: {}\r\n", tag.to_str().unwrap())
     } else {
         String::new()
     };
-    let request = Request::get(&question.path, token, &known);
-    let mut requests = vec![request; question.clients];
+    let paths = question.paths.iter();
+    let mut requests: Vec<Request> = paths.map(|it| Request::get(it, token, &known)).collect();
     let end = End::After(time);
     tokio::task::block_in_place(|| load::run(rig.address, &mut requests, end))
 }

@@ -8,6 +8,8 @@ use crate::rig::Rig;
 enum Kind {
     /// So many days of one metric in windows of this width.
     Windows(u64, &'static str),
+    /// The same, of which each client asks for a range of its own.
+    Apart(u64, &'static str),
     /// The same, from a client that has the answer already.
     Known(u64, &'static str),
     /// The latest reading of each metric of a device.
@@ -17,7 +19,7 @@ enum Kind {
 }
 
 /// Every question: its name, how many ask it at once, its kind, and what it is.
-const ALL: [(&str, usize, Kind, &str); 7] = [
+const ALL: [(&str, usize, Kind, &str); 8] = [
     (
         "dashboard-month-1",
         1,
@@ -29,6 +31,12 @@ const ALL: [(&str, usize, Kind, &str); 7] = [
         16,
         Kind::Windows(30, "1h"),
         "30 days by the hour",
+    ),
+    (
+        "dashboard-month-apart",
+        16,
+        Kind::Apart(30, "1h"),
+        "the same, 16 ranges",
     ),
     (
         "dashboard-known",
@@ -63,7 +71,8 @@ pub(super) struct Question {
     pub(super) name: &'static str,
     pub(super) clients: usize,
     pub(super) what: &'static str,
-    pub(super) path: String,
+    /// For each client.
+    pub(super) paths: Vec<String>,
     /// Answers begin and count of each window, avg, min and max; or time and value of the latest.
     pub(super) sql: String,
     /// Whether the client has the answer already.
@@ -83,7 +92,7 @@ pub(super) async fn chosen(rig: &Rig, data: &Data, wants: impl Fn(&str) -> bool)
             name,
             clients,
             what,
-            path: path(data, kind),
+            paths: (0..clients as u64).map(|it| path(data, kind, it)).collect(),
             sql: sql(rig, data, kind).await,
             is_known: matches!(kind, Kind::Known(..)),
         });
@@ -93,18 +102,30 @@ pub(super) async fn chosen(rig: &Rig, data: &Data, wants: impl Fn(&str) -> bool)
 
 /// A path that asks for windows of the device with a year.
 pub(super) fn windows(data: &Data, days: u64, interval: &str, aggregates: &str) -> String {
+    windows_until(data, data.end, days, interval, aggregates)
+}
+
+fn windows_until(data: &Data, end: u64, days: u64, interval: &str, aggregates: &str) -> String {
     let (device, metric) = (&data.year, data::metric(0));
-    let range = range(data, days);
+    let range = range_until(end, days);
     format!("devices/{device}/rollups?metric={metric}&interval={interval}&agg={aggregates}&{range}")
 }
 
 fn range(data: &Data, days: u64) -> String {
-    let [start, end] = [data.end - days * DAY, data.end].map(time);
+    range_until(data.end, days)
+}
+
+fn range_until(end: u64, days: u64) -> String {
+    let [start, end] = [end - days * DAY, end].map(time);
     format!("start={start}&end={end}")
 }
 
-fn path(data: &Data, kind: Kind) -> String {
+fn path(data: &Data, kind: Kind, client: u64) -> String {
     match kind {
+        Kind::Apart(days, interval) => {
+            let end = data.end - client * 3_600;
+            windows_until(data, end, days, interval, "avg,min,max")
+        }
         Kind::Windows(days, interval) | Kind::Known(days, interval) => {
             windows(data, days, interval, "avg,min,max")
         }
@@ -126,7 +147,7 @@ async fn sql(rig: &Rig, data: &Data, kind: Kind) -> String {
     let bin = |width| format!("date_bin('{width}', recorded_at, '2000-01-01T00:00:00Z')");
     let aggregates = "count(*), avg(value), min(value), max(value)";
     match kind {
-        Kind::Windows(days, width) | Kind::Known(days, width) => {
+        Kind::Windows(days, width) | Kind::Apart(days, width) | Kind::Known(days, width) => {
             let ids = series(rig, std::slice::from_ref(&data.year)).await;
             format!(
                 "select {bin}, {aggregates} from samples where series_id = {ids} and {between} \

@@ -1,11 +1,14 @@
 //! Rollups over HTTP: of one device, or of many in one answer.
 
 mod parameters;
+mod shared;
 mod view;
+
+pub(crate) use shared::Shared;
 
 use crate::{
     auth::User,
-    conditional,
+    conditional::{self, Tagged},
     path::Path,
     problem::{AuthProblems, InputProblems, NotFoundProblem, Problem, ProblemKind, ServerProblems},
     query::Query,
@@ -13,14 +16,12 @@ use crate::{
     view::found,
 };
 use actix_web::{HttpRequest, HttpResponse, get, web::Data};
-use domain::{
-    device::DeviceId,
-    rollup::{RollupQuery, SeriesRollup},
-};
+use domain::{Timestamp, device::DeviceId, rollup::RollupQuery};
 use parameters::{FleetParameters, RollupParameters};
 use persistence::{StoreError, rollup as store, session::OwnerId};
+use shared::{Open, Question};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::{sync::SemaphorePermit, time::timeout};
 use utoipa_actix_web::service_config::ServiceConfig;
 use view::{Asked, RollupView};
 
@@ -54,11 +55,9 @@ async fn rollup_show(
     id: Path<DeviceId>,
     parameters: Query<RollupParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let query = parameters.0.question(state.clock.now())?;
-    let rollups = ask(&state, user.owner, &[id.0], &query).await?;
-    let asked = Asked::new(&query);
-    let view = RollupView::new(Some(id.0), &asked, &rollups);
-    Ok(conditional::json(&request, &view))
+    let Query(parameters) = parameters;
+    let prepare = async |now| Ok((vec![id.0], parameters.clone().question(now)?));
+    answer(&state, user.owner, &request, Some(id.0), prepare).await
 }
 
 /// Sum up readings of several devices
@@ -82,34 +81,53 @@ async fn rollup_list(
     parameters: Query<FleetParameters>,
 ) -> Result<HttpResponse, Problem> {
     let Query(parameters) = parameters;
-    let devices = parameters.devices(&state.db, user.owner).await?;
-    let query = parameters.question(devices.len(), state.clock.now())?;
-    let rollups = ask(&state, user.owner, &devices, &query).await?;
-    let asked = Asked::new(&query);
-    let view = RollupView::new(None, &asked, &rollups);
-    Ok(conditional::json(&request, &view))
+    let prepare = async |now| {
+        let devices = parameters.devices(&state.db, user.owner).await?;
+        let query = parameters.clone().question(devices.len(), now)?;
+        Ok((devices, query))
+    };
+    answer(&state, user.owner, &request, None, prepare).await
 }
 
-/// Questions that take long wait for their turn, so that they leave a connection and a core to others.
-async fn ask(
+/// Answers a question, or has an equal one answer it that has not begun yet.
+async fn answer(
     state: &AppState,
     owner: OwnerId,
+    request: &HttpRequest,
+    device: Option<DeviceId>,
+    prepare: impl AsyncFn(Timestamp) -> Result<(Vec<DeviceId>, RollupQuery), Problem>,
+) -> Result<HttpResponse, Problem> {
+    let question = Question::new(owner, request);
+    let find_out = async |open: Open<'_>| {
+        let (devices, query) = prepare(state.clock.now()).await?;
+        let _patience = patience(state, &devices, &query).await?;
+        let _turn = open.begin().await;
+        // Once more, since others have joined meanwhile, who mean the devices and the time that there are now.
+        let (devices, query) = prepare(state.clock.now()).await?;
+        let rollups = store::find(&state.db, owner, &devices, &query).await;
+        let rollups = found(rollups.map_err(narrow)?)?;
+        Tagged::new(&RollupView::new(device, &Asked::new(&query), &rollups))
+    };
+    let answer = state.rollups.answer(question, find_out).await?;
+    Ok(answer.answer(request))
+}
+
+/// Questions that take long wait for each other, so that they leave a connection and a core to others.
+async fn patience<'a>(
+    state: &'a AppState,
     devices: &[DeviceId],
     query: &RollupQuery,
-) -> Result<Vec<SeriesRollup>, Problem> {
-    let _turn = if query.is_heavy(devices.len()) {
-        let turn = timeout(TURN, state.heavy_rollups.acquire()).await;
-        Some(turn.map_err(|_| {
-            Problem::with_detail(
-                ProblemKind::QueryTimeout,
-                format!("Others ask questions that take long: try again later. {NARROW}"),
-            )
-        })?)
-    } else {
-        None
-    };
-    let rollups = store::find(&state.db, owner, devices, query).await;
-    found(rollups.map_err(narrow)?)
+) -> Result<Option<SemaphorePermit<'a>>, Problem> {
+    if !query.is_heavy(devices.len()) {
+        return Ok(None);
+    }
+    match timeout(TURN, state.heavy_rollups.acquire()).await {
+        Ok(turn) => Ok(turn.ok()),
+        Err(_) => Err(Problem::with_detail(
+            ProblemKind::QueryTimeout,
+            format!("Others ask questions that take long: try again later. {NARROW}"),
+        )),
+    }
 }
 
 /// How long a question that takes long waits for its turn.

@@ -52,7 +52,7 @@ impl TryFrom<String> for IntervalParameter {
 macro_rules! rollup_parameters {
     ($(#[$meta:meta])* $name:ident { $($own:tt)* }) => {
         $(#[$meta])*
-        #[derive(Debug, Deserialize, utoipa::IntoParams)]
+        #[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
         #[serde(deny_unknown_fields)]
         #[into_params(parameter_in = Query)]
         pub(super) struct $name {

@@ -91,6 +91,12 @@ impl Db {
         run(&self.requests, name, work).await
     }
 
+    /// How many transactions of requests run at once at most.
+    #[must_use]
+    pub fn request_connections(&self) -> usize {
+        self.requests.pool.options().get_max_connections() as usize
+    }
+
     /// Waits for the transactions under way and closes every connection.
     pub async fn close(&self) {
         self.requests.pool.close().await;
