@@ -28,6 +28,10 @@ create function is_armed(device uuid, owner uuid, device_tags jsonb) returns boo
                    and device_tags @> tags and enabled and deleted_at is null)
 $$;
 
+";
+
+/// As it was before there was a version of the rules of a device.
+pub(crate) const ARM_DEVICES: &str = r"
 -- The caller holds the locks of all devices that it is about, in the order of their identifiers.
 create function alert_rules_arm_devices() returns trigger language plpgsql as $$
 begin
@@ -43,7 +47,9 @@ begin
 end $$;
 create trigger alert_rules_arm_devices after insert or update of enabled, deleted_at, tags on alert_rules
     for each row execute function alert_rules_arm_devices();
+";
 
+const ARM: &str = r"
 create function devices_arm() returns trigger language plpgsql as $$
 begin
     new.armed := is_armed(new.id, new.owner_id, new.tags);
@@ -160,6 +166,6 @@ drop function is_armed;
 ";
 
 crate::migration! {
-    up: &[RULES, ARMED, STATES, ALERTS, JUDGES].concat(),
+    up: &[RULES, ARMED, ARM_DEVICES, ARM, STATES, ALERTS, JUDGES].concat(),
     down: &[DOWN, crate::m20261101_000006_armed_devices::TRIGGER].concat(),
 }

@@ -18,7 +18,10 @@ create table device_status_changes (
 create index device_status_changes_device_id on device_status_changes (device_id, id);
 insert into device_status_changes (device_id, status, at)
 select id, status, last_seen_at from devices where status = 'online' and last_seen_at is not null;
+";
 
+/// As it was before rules had a version.
+pub(crate) const STORE_READINGS: &str = r"
 create or replace function store_readings(
     device_ids uuid[], seen_at timestamptz,
     series integer[], times bigint[], vals numeric[],
@@ -92,6 +95,6 @@ end $$;
 ";
 
 crate::migration! {
-    up: UP,
+    up: &format!("{UP}{STORE_READINGS}"),
     down: &format!("drop table device_status_changes; alter table devices drop column check_at;{BEFORE}"),
 }

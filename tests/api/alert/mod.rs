@@ -8,6 +8,7 @@ mod list;
 mod order;
 mod oscillation;
 mod parallel;
+mod remembered;
 mod silence;
 mod timeline;
 

@@ -5,7 +5,7 @@ mod machine;
 mod run;
 mod timeline;
 
-pub use judge::{Judged, Progress, Stretch, Window};
+pub use judge::{Judged, Progress, Stretch, Window, is_unmoved};
 pub use machine::{Episode, Measured, Phase, State};
 pub use run::{EpisodeChange, Run, Transition};
 pub use timeline::{TimelineEntry, TransitionCause};

@@ -7,7 +7,7 @@ use domain::{
     alert::{Measured, Window},
 };
 use sqlx::Row as _;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The newest reading of each series that was there before this transaction, not looked for before a time of its own.
 pub(super) async fn newest(
@@ -46,6 +46,24 @@ pub(super) fn read_newest(done: &Done) -> Result<HashMap<i32, Timestamp>, StoreE
         .iter()
         .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
         .collect()
+}
+
+/// Asks which of these series have readings that are newer than a time of their own. A function, so that each server
+/// connection keeps the plan.
+pub(super) fn newer_statement(than: &HashMap<i32, Timestamp>) -> String {
+    if than.is_empty() {
+        return "select where false".to_owned();
+    }
+    format!(
+        "select * from series_with_newer({series}, {times})",
+        series = literal::array(than.keys(), "integer"),
+        times = literal::array(than.values().map(Timestamp::timestamp_micros), "bigint"),
+    )
+}
+
+/// Reads what [`newer_statement`] answered.
+pub(super) fn read_newer(done: &Done) -> Result<HashSet<i32>, StoreError> {
+    done.rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// All readings of the windows that rules need, by series.

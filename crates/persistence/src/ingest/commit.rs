@@ -1,11 +1,12 @@
 //! The transaction of a group: everything that its readings come to, or nothing. Knows no channel.
 
 use super::{
-    Mode, Verdict,
+    Mode, Verdict, before,
     directory::{Directory, Known},
-    group::{Group, Sender},
-    judge, lock,
-    lock::Locked,
+    follow_up::follow_up,
+    group::{Group, Row, Sender},
+    judge::{self, Remembered},
+    lock::{self, Locked},
     months::Months,
     quick,
     resolve::{self, Missing},
@@ -19,8 +20,7 @@ use crate::{
 };
 use chrono::TimeDelta;
 use domain::{Timestamp, reading::Outcome};
-use std::{collections::HashSet, sync::Arc};
-use uuid::Uuid;
+use std::sync::Arc;
 
 /// Commits groups on a lane of its own.
 #[derive(Debug)]
@@ -39,19 +39,11 @@ impl Commit for Committer {
             .map(|it| it.submission.received_at)
             .max()
             .unwrap_or_default();
-        if let Some(group) = known(batch) {
-            let quick = batch.iter().all(|work| work.is_quick());
-            let verdicts = if quick {
-                self.commit_quick(batch, &group, now).await?
-            } else {
-                self.commit_known(batch, &group, now).await?
-            };
-            if let Some(verdicts) = verdicts {
-                return Ok(verdicts);
-            }
-            // Some device is not what it was thought to be.
+        let committed = self.commit_somehow(batch, now).await;
+        if committed.as_ref().is_err_and(StoreError::is_disconnect) {
+            self.directory.watches.forget();
         }
-        self.commit_fresh(batch, now).await
+        committed
     }
 
     fn rest(&mut self) {
@@ -74,8 +66,27 @@ impl Committer {
         }
     }
 
-    /// Does all in one message. Nothing is stored, and there is no answer, where a device has been
-    /// disabled, deleted or given a rule meanwhile.
+    /// Tries the shortest way first, and another where some device is not what it was thought to be.
+    async fn commit_somehow(
+        &mut self,
+        batch: &[&Work],
+        now: Timestamp,
+    ) -> Result<Vec<Verdict>, StoreError> {
+        if let Some(group) = known(batch) {
+            if batch.iter().all(|work| work.is_quick())
+                && let Some(verdicts) = self.commit_quick(batch, &group, now).await?
+            {
+                return Ok(verdicts);
+            }
+            if let Some(verdicts) = self.commit_known(batch, &group, now).await? {
+                return Ok(verdicts);
+            }
+        }
+        self.commit_fresh(batch, now).await
+    }
+
+    /// Does all in one message. Nothing is stored, and there is no answer, where a device has been disabled or
+    /// deleted meanwhile, or its rules may have something to say after all.
     async fn commit_quick(
         &mut self,
         batch: &[&Work],
@@ -83,12 +94,19 @@ impl Committer {
         now: Timestamp,
     ) -> Result<Option<Vec<Verdict>>, StoreError> {
         let load = Load::new(&group.rows);
-        let statement = quick::statement(&group.devices(), load.distinct(), now);
+        let watched = quick::watched(batch);
+        let statement = quick::statement(group, &watched, load.distinct(), now);
         let (done, again) = self.lane.statement("ingest.commit", &statement).await?;
         let before = quick::read(&done)?;
         if again && before.as_ref().is_none_or(|before| !before.is_empty()) {
             // What is there may be these very readings, which nobody has been told of as created.
             return Err(StoreError::lost());
+        }
+        if before.is_some() {
+            let is_watched = |row: &&Row| quick::is_watched(group, &watched, row);
+            for row in load.distinct().iter().copied().filter(is_watched) {
+                self.directory.watches.advance(group, row);
+            }
         }
         Ok(before.map(|before| group.verdicts(batch, load.outcomes(before))))
     }
@@ -104,32 +122,60 @@ impl Committer {
         let devices = group.devices();
         let load = Load::new(&group.rows);
         let (lock, first) = (lock::statement(&devices, now), load.first_statement());
+        let remembered = self.recall(group, &load);
+        let newer = before::newer_statement(&remembered.newest);
         let work = async |tx: &Tx| {
-            let message = [lock.clone(), stale::marking_hour(), first.clone()];
-            let [locked, marking_hour, first] = tx.message(message).await?;
+            let hour = stale::marking_hour();
+            let message = [lock.clone(), hour, newer.clone(), first.clone()];
+            let [locked, marking_hour, newer, first] = tx.message(message).await?;
             let (locked, marking_hour) = (lock::read(&locked)?, stale::read(&marking_hour)?);
             if locked.enabled != devices {
                 return Ok(End::Rollback(None));
             }
+            let remembered = remembered.without(&before::read_newer(&newer)?);
             let mut outcomes = load.finish(tx, first).await?;
             let at = (now, self.lateness);
-            follow_up(tx, group, &locked, &mut outcomes, at).await?;
+            let known = (&locked, &remembered);
+            let learned = follow_up(tx, group, known, &mut outcomes, at).await?;
             load.mark(tx, marking_hour, &outcomes).await;
             let verdicts = group.verdicts(batch, outcomes);
-            Ok(End::Commit(Some((verdicts, locked))))
+            Ok(End::Commit(Some((verdicts, locked, learned))))
         };
         let committed = self.lane.transaction("ingest.commit", work).await?;
-        Ok(committed.map(|(verdicts, locked)| {
+        Ok(committed.map(|(verdicts, locked, learned)| {
             self.learn_armed(batch, group, &locked);
+            self.directory.watches.learn(learned);
             verdicts
         }))
+    }
+
+    /// What is remembered of the rules of the devices that have new readings in order.
+    fn recall(&self, group: &Group, load: &Load<'_>) -> Remembered {
+        let mut remembered = Remembered::default();
+        let armed = group.senders.iter().filter_map(|sender| match sender {
+            Sender::Device(known) if known.armed => Some(known.device),
+            Sender::Device(_) | Sender::Disabled(_) | Sender::Unknown => None,
+        });
+        for device in armed {
+            let watch = self.directory.watches.find(device);
+            remembered.watches.extend(watch.map(|it| (device, it)));
+        }
+        if remembered.watches.is_empty() {
+            return remembered;
+        }
+        for readings in load.series() {
+            if let Some(first) = readings.first() {
+                remembered.recall(group, first);
+            }
+        }
+        remembered
     }
 
     /// Remembers whose rules were armed or disarmed since the device was last looked at.
     fn learn_armed(&self, batch: &[&Work], group: &Group, locked: &Locked) {
         for (work, sender) in batch.iter().zip(&group.senders) {
             if let Sender::Device(known) = sender {
-                let armed = locked.armed.binary_search(&known.device).is_ok();
+                let armed = locked.armed.contains_key(&known.device);
                 if armed != known.armed {
                     let key = work.submission.key;
                     self.directory.learn(key, Known { armed, ..*known });
@@ -174,15 +220,20 @@ impl Committer {
             let marking_hour = stale::read(&marking_hour)?;
             let mut outcomes = load.finish(tx, first).await?;
             let at = (now, self.lateness);
-            follow_up(tx, &group, &locked, &mut outcomes, at).await?;
+            let known = (&locked, &Remembered::default());
+            let learned = follow_up(tx, &group, known, &mut outcomes, at).await?;
             load.mark(tx, marking_hour, &outcomes).await;
             let keep = batch.iter().all(|it| it.submission.mode.keeps(&outcomes));
             let verdicts = group.verdicts(batch, outcomes);
-            let end = if keep { End::Commit } else { End::Rollback };
-            Ok(end((group, verdicts, keep)))
+            Ok(if keep {
+                End::Commit((group, verdicts, Some(learned)))
+            } else {
+                End::Rollback((group, verdicts, None))
+            })
         };
-        let (group, verdicts, kept) = self.lane.transaction("ingest.commit", work).await?;
-        self.learn(batch, &group, kept);
+        let (group, verdicts, learned) = self.lane.transaction("ingest.commit", work).await?;
+        self.learn(batch, &group, learned.is_some());
+        self.directory.watches.learn(learned.unwrap_or_default());
         Ok(verdicts)
     }
 
@@ -196,10 +247,7 @@ impl Committer {
             let (group, locked) = resolve::resolve(tx, batch, Missing::Imagine, now).await?;
             let load = Load::new(&group.rows);
             let mut outcomes = load.try_out(tx).await?;
-            if !locked.armed.is_empty() {
-                let (armed, lateness) = (&locked.armed, self.lateness);
-                judge::find_late(tx, &group, armed, &mut outcomes, lateness).await?;
-            }
+            judge::find_late(tx, &group, &locked, &mut outcomes, self.lateness).await?;
             let verdicts = group.verdicts(batch, outcomes);
             Ok(End::Rollback((group, verdicts)))
         };
@@ -249,31 +297,4 @@ fn is_refused(verdict: &Verdict) -> bool {
             .iter()
             .any(|outcome| matches!(outcome, Outcome::Rejected(_)))
     })
-}
-
-/// What follows from stored readings: alerts, and that their devices were seen.
-async fn follow_up(
-    tx: &Tx,
-    group: &Group,
-    locked: &Locked,
-    outcomes: &mut [Outcome],
-    (now, lateness): (Timestamp, TimeDelta),
-) -> Result<(), StoreError> {
-    if !locked.armed.is_empty() {
-        judge::judge(tx, group, &locked.armed, outcomes, (now, lateness)).await?;
-    }
-    // A request without a valid reading is no sign of life.
-    let heard: HashSet<Uuid> = group.series.values().map(|series| series.device).collect();
-    let heard_of = |devices: &[Uuid]| -> Vec<Uuid> {
-        let heard = devices.iter().filter(|device| heard.contains(device));
-        heard.copied().collect()
-    };
-    let (due, woken) = (heard_of(&locked.due), heard_of(&locked.woken));
-    if !woken.is_empty() {
-        tx.at_commit(lock::wake(&woken, now)).await;
-    }
-    if !due.is_empty() {
-        tx.at_commit(lock::touch(&due, now)).await;
-    }
-    Ok(())
 }

@@ -1,7 +1,8 @@
 //! What is known of devices and series from earlier groups, so that most groups need not ask.
 
-use super::{Identity, Submission};
+use super::{Identity, Submission, watch::Watches, writer::QUICK_READINGS};
 use domain::{
+    alert::Measured,
     device::{DeviceId, DeviceKeyHash},
     reading::Metric,
     user::UserId,
@@ -33,16 +34,20 @@ pub(super) struct Resolved {
     pub(super) device: Known,
     /// The series of each reading.
     pub(super) series: Vec<i32>,
+    /// Where the device has armed rules for none of which the readings seem to change anything: the version of
+    /// these rules.
+    pub(super) quiet: Option<i64>,
 }
 
 /// Which device has which key, and which series stands for which metric of a device.
 ///
 /// Neither ever changes, so nothing here can be wrong for a device that is there. Whether it is
-/// there and may post is asked again in every transaction.
+/// there and may post, and whether what is remembered of its rules still holds, is asked again in every transaction.
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
     devices: Cache<DeviceKeyHash, Known>,
     series: Cache<(Uuid, Metric), i32>,
+    pub(super) watches: Watches,
 }
 
 impl Directory {
@@ -50,6 +55,7 @@ impl Directory {
         Self {
             devices: least_recently_used(DEVICES),
             series: least_recently_used(SERIES),
+            watches: Watches::new(),
         }
     }
 
@@ -96,7 +102,26 @@ impl Directory {
             last = Some((&reading.metric, id));
             series.push(id);
         }
-        Some(Resolved { device, series })
+        let quiet = self.quiet(device, submission, &series);
+        Some(Resolved {
+            device,
+            series,
+            quiet,
+        })
+    }
+
+    fn quiet(&self, device: Known, submission: &Submission, series: &[i32]) -> Option<i64> {
+        let readings = &submission.readings;
+        if !device.armed || readings.len() > QUICK_READINGS {
+            return None;
+        }
+        let measured = readings.iter().map(|it| Measured {
+            at: it.recorded_at,
+            value: it.value,
+        });
+        let readings = series.iter().copied().zip(measured);
+        self.watches
+            .quiet(device.device, readings, submission.received_at)
     }
 }
 

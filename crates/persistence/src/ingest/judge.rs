@@ -1,70 +1,106 @@
 //! Step 3: the rules of the devices judge what was stored, and alerts follow.
 
 use super::{
+    armed::{self, Armed},
     before,
     group::{Group, Row},
-    literal,
+    lock::Locked,
+    watch::{Followed, Learned, Watch},
 };
 use crate::{
     StoreError, Tx,
-    alert::{self, Standing, Verdict},
-    alert_rule,
+    alert::{self, Verdict},
 };
 use chrono::TimeDelta;
 use domain::{
     Timestamp,
-    alert::{Measured, Progress, Stretch},
-    alert_rule::{Condition, NoData},
-    reading::{Outcome, earliest},
+    alert::{Judged, Measured, Progress},
+    reading::Outcome,
 };
-use sqlx::{Row as _, postgres::PgRow};
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 use uuid::Uuid;
 
 /// New readings of each series, with the place of each in the group.
 type Fresh = HashMap<i32, Vec<(usize, Measured)>>;
 
-/// A rule on a device whose metric has new readings.
-pub(super) struct Armed {
-    series: i32,
-    rule: Uuid,
-    rule_version: i32,
-    device: Uuid,
-    condition: Condition,
-    no_data: Option<NoData>,
-    /// Nothing where it has judged nothing yet.
-    stretches: Option<Vec<Stretch>>,
-    heard_at: Option<Timestamp>,
-    /// The open alert, and the version of the rule that it cites.
-    open: Option<(Uuid, i32)>,
-    /// The same of an alert of silence.
-    silence: Option<(Uuid, i32)>,
+/// What is known beforehand, for those devices whose rules are remembered.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Remembered {
+    pub(super) watches: HashMap<Uuid, Arc<Watch>>,
+    /// The newest reading of each of their series whose new readings are newer.
+    pub(super) newest: HashMap<i32, Timestamp>,
+}
+
+impl Remembered {
+    /// Remembers a series, if its first new reading is newer than all that are known of.
+    pub(super) fn recall(&mut self, group: &Group, first: &Row) {
+        let series = group.series.get(&first.series_id);
+        let watch = series.and_then(|it| self.watches.get(&it.device));
+        let newest = watch.and_then(|it| it.series.get(&first.series_id)?.newest());
+        if let Some(newest) = newest.filter(|it| *it < first.recorded_at) {
+            self.newest.insert(first.series_id, newest);
+        }
+    }
+
+    /// The same without series of which there are newer readings.
+    pub(super) fn without(&self, newer: &HashSet<i32>) -> Self {
+        let mut rest = self.clone();
+        rest.newest.retain(|id, _| !newer.contains(id));
+        rest
+    }
+
+    /// The rules of a series, if they are as they were.
+    fn rules(&self, id: i32, device: Uuid, locked: &Locked) -> Option<&[Armed]> {
+        let watch = self.watches.get(&device)?;
+        let is_current = locked.armed.get(&device) == Some(&watch.version);
+        let is_known = is_current && self.newest.contains_key(&id);
+        let series = watch.series.get(&id).filter(|_| is_known);
+        series.map(|it| it.rules.as_slice())
+    }
 }
 
 /// A rule with how far it has come, and the new readings that it is to judge, as all rules of their series do.
-pub(super) type Case = (Armed, Progress, Arc<[Measured]>);
+struct Case {
+    rule: Armed,
+    progress: Progress,
+    readings: Arc<[Measured]>,
+}
 
-/// Has every armed rule of these devices judge the new readings of its metric, stores what that came to, and
-/// notes in the outcomes which readings came too late to be judged.
+/// Has every armed rule of these devices judge the new readings of its metric, stores what that came to, notes in
+/// the outcomes which readings came too late to be judged, and answers what may be remembered once all that is
+/// committed.
 ///
 /// A duplicate was judged when it was first stored, and a conflict is not stored at all.
 pub(super) async fn judge(
     tx: &Tx,
     group: &Group,
-    devices: &[Uuid],
+    (locked, remembered): (&Locked, &Remembered),
     outcomes: &mut [Outcome],
     (now, lateness): (Timestamp, TimeDelta),
-) -> Result<(), StoreError> {
-    let cases = find_late(tx, group, devices, outcomes, lateness).await?;
-    let windows = cases.iter().filter_map(|(rule, progress, readings)| {
-        Some((rule.series, progress.needs(readings, lateness)?))
+) -> Result<HashMap<Uuid, Learned>, StoreError> {
+    let fresh = fresh(group, locked, outcomes);
+    let cases = cases(tx, group, (locked, remembered), &fresh, lateness).await?;
+    note_late(&cases, &fresh, outcomes, lateness);
+    let windows = cases.iter().filter_map(|it| {
+        let needs = it.progress.needs(&it.readings, lateness)?;
+        Some((it.rule.series, needs))
     });
     let windows = before::windows(tx, windows).await?;
+    let mut lessons = Lessons::new(group, locked, &fresh);
     let (mut verdicts, mut standings) = (Vec::new(), Vec::new());
-    for (rule, progress, readings) in cases {
+    for case in cases {
+        let (rule, readings) = (case.rule, case.readings);
         let window = windows.get(&rule.series).map_or(&[][..], Vec::as_slice);
-        let judged = progress.judge(&rule.condition, &readings, window, lateness);
-        standings.extend(rule.standing(judged.progress.stretches, now));
+        let judged = case
+            .progress
+            .judge(&rule.condition, &readings, window, lateness);
+        let standing = rule.standing(judged.progress.stretches.clone(), now);
+        let heard_at = standing.as_ref().map_or(rule.heard_at, |_| Some(now));
+        standings.extend(standing);
+        lessons.add(&rule, &judged, heard_at);
         let heard = rule.silence.zip(readings.first().copied());
         verdicts.push(Verdict {
             rule: rule.rule,
@@ -77,140 +113,156 @@ pub(super) async fn judge(
         });
     }
     alert::apply(tx, &verdicts, now).await?;
-    alert::keep(tx, &standings, now).await
+    alert::keep(tx, &standings, now).await?;
+    Ok(lessons.learned)
 }
 
-/// Finds the rules that are to judge something, and notes in the outcomes which readings come too late for them.
+/// Notes in the outcomes which readings come too late to be judged, and does nothing else.
 pub(super) async fn find_late(
     tx: &Tx,
     group: &Group,
-    devices: &[Uuid],
+    locked: &Locked,
     outcomes: &mut [Outcome],
     lateness: TimeDelta,
+) -> Result<(), StoreError> {
+    let fresh = fresh(group, locked, outcomes);
+    let known = (locked, &Remembered::default());
+    let cases = cases(tx, group, known, &fresh, lateness).await?;
+    note_late(&cases, &fresh, outcomes, lateness);
+    Ok(())
+}
+
+/// The rules that are to judge something: those that are remembered, and those that are asked for.
+async fn cases(
+    tx: &Tx,
+    group: &Group,
+    (locked, remembered): (&Locked, &Remembered),
+    fresh: &Fresh,
+    lateness: TimeDelta,
 ) -> Result<Vec<Case>, StoreError> {
-    let fresh = fresh(group, devices, outcomes);
-    if fresh.is_empty() {
-        return Ok(Vec::new());
+    let (mut rules, mut unknown) = (Vec::new(), Vec::new());
+    for (id, readings) in fresh {
+        let Some(series) = group.series.get(id) else {
+            continue;
+        };
+        if let Some(known) = remembered.rules(*id, series.device, locked) {
+            rules.extend_from_slice(known);
+        } else {
+            let first = readings.iter().map(|it| it.1.at).min();
+            unknown.extend(first.map(|first| (*id, first - lateness)));
+        }
     }
-    let (armed, mut newest) = armed(tx, group, &fresh, lateness).await?;
-    // A rule that has judged nothing yet wants to know the newest in any case, since it does not judge the past.
-    let begins = armed.iter().filter(|it| it.stretches.is_none());
-    let begins: Vec<(i32, Timestamp)> = begins.map(|it| (it.series, earliest())).collect();
-    newest.extend(before::newest(tx, &begins).await?);
+    let (asked, mut newest) = armed::find(tx, group, &unknown).await?;
+    rules.extend(asked);
+    for (id, at) in &remembered.newest {
+        newest.entry(*id).or_insert(*at);
+    }
     let values = |it: &Vec<(usize, Measured)>| it.iter().map(|(_, it)| *it).collect();
     let values: HashMap<i32, Arc<[Measured]>> =
         fresh.iter().map(|(id, it)| (*id, values(it))).collect();
-    let mut cases = Vec::new();
-    for rule in armed {
-        let newest = newest.get(&rule.series).copied();
-        let progress = match rule.stretches.clone() {
-            Some(stretches) => Progress { newest, stretches },
-            None => Progress::beginning(newest),
-        };
-        let readings = fresh.get(&rule.series).map_or(&[][..], Vec::as_slice);
+    let case = |rule: Armed| Case {
+        progress: rule.progress(newest.get(&rule.series).copied()),
+        readings: values.get(&rule.series).map(Arc::clone).unwrap_or_default(),
+        rule,
+    };
+    Ok(rules.into_iter().map(case).collect())
+}
+
+fn note_late(cases: &[Case], fresh: &Fresh, outcomes: &mut [Outcome], lateness: TimeDelta) {
+    for case in cases {
+        let readings = fresh.get(&case.rule.series).map_or(&[][..], Vec::as_slice);
         let late = readings
             .iter()
-            .filter(|(_, it)| progress.is_late(it.at, lateness));
+            .filter(|(_, it)| case.progress.is_late(it.at, lateness));
         for (place, _) in late {
             if let Some(outcome) = outcomes.get_mut(*place) {
                 *outcome = Outcome::Late;
             }
         }
-        let values = values.get(&rule.series).map(Arc::clone);
-        cases.push((rule, progress, values.unwrap_or_default()));
     }
-    Ok(cases)
 }
 
-impl Armed {
-    /// What is to be kept; nothing where nothing is new but the time, so that most readings write nothing.
-    fn standing(&self, stretches: Vec<Stretch>, now: Timestamp) -> Option<Standing> {
-        let patience = self.no_data.and_then(NoData::patience);
-        let is_heard = patience.is_none()
-            || self
-                .heard_at
-                .is_some_and(|at| now - at < alert::HEARD_EVERY && at <= now);
-        if is_heard && self.stretches.as_ref() == Some(&stretches) {
-            return None;
+/// What may be remembered of rules once the transaction has committed.
+struct Lessons {
+    transaction: i64,
+    learned: HashMap<Uuid, Learned>,
+}
+
+impl Lessons {
+    /// Of series for which no rule has judged anything yet.
+    fn new(group: &Group, locked: &Locked, fresh: &Fresh) -> Self {
+        let mut learned = HashMap::new();
+        for (id, readings) in fresh {
+            let Some(device) = group.series.get(id).map(|it| it.device) else {
+                continue;
+            };
+            let Some(version) = locked.armed.get(&device) else {
+                continue;
+            };
+            let learned = learned.entry(device).or_insert_with(|| Learned {
+                before: *version,
+                after: *version,
+                series: HashMap::new(),
+            });
+            let newest = readings.iter().map(|it| it.1.at).max();
+            let followed = newest.map(|newest| Followed::new(Vec::new(), newest));
+            learned.series.insert(*id, followed);
         }
-        Some(Standing {
-            rule: self.rule,
-            device: self.device,
-            stretches,
-            check_at: patience.map(|after| now + after),
-        })
+        Self {
+            transaction: locked.transaction,
+            learned,
+        }
+    }
+
+    /// Notes where a rule stands now. Which alert is open is not known before it is stored, so a series for which
+    /// one begins or ends is asked for again.
+    fn add(&mut self, rule: &Armed, judged: &Judged, heard_at: Option<Timestamp>) {
+        let Some(learned) = self.learned.get_mut(&rule.device) else {
+            return;
+        };
+        let alerts =
+            !judged.episodes.is_empty() || judged.again_from.is_some() || rule.silence.is_some();
+        let stretches = Some(judged.progress.stretches.clone());
+        if alerts || rule.stretches != stretches {
+            learned.after = self.transaction;
+        }
+        let Some(series) = learned.series.get_mut(&rule.series) else {
+            return;
+        };
+        let Some(followed) = series.take() else {
+            return;
+        };
+        if !alerts {
+            let rule = Armed {
+                stretches,
+                heard_at,
+                ..rule.clone()
+            };
+            *series = Some(followed.with(rule, judged.progress.newest));
+        }
     }
 }
 
-fn fresh(group: &Group, armed: &[Uuid], outcomes: &[Outcome]) -> Fresh {
+fn fresh(group: &Group, locked: &Locked, outcomes: &[Outcome]) -> Fresh {
     let mut fresh = Fresh::new();
+    let is_watched = |id| {
+        let series = group.series.get(&id);
+        series.is_some_and(|it| locked.armed.contains_key(&it.device))
+    };
     let rows = group.rows.iter().zip(outcomes).enumerate();
     let created = rows.filter(|(_, (_, outcome))| **outcome == Outcome::Created);
-    for (place, (row, _)) in created {
-        let Some(Row {
-            series_id,
-            recorded_at,
-            value,
-        }) = row
-        else {
+    let rows = created.filter_map(|(place, (row, _))| Some((place, row.as_ref()?)));
+    let rows: Vec<(usize, &Row)> = rows.collect();
+    // Devices mostly send runs of one metric.
+    for run in rows.chunk_by(|(_, one), (_, next)| one.series_id == next.series_id) {
+        let Some((_, first)) = run.first().filter(|(_, it)| is_watched(it.series_id)) else {
             continue;
         };
-        let series = group.series.get(series_id);
-        if series.is_some_and(|it| armed.binary_search(&it.device).is_ok()) {
-            let measured = Measured {
-                at: *recorded_at,
-                value: *value,
-            };
-            fresh.entry(*series_id).or_default().push((place, measured));
-        }
+        let readings = run.iter().map(|(place, row)| {
+            let (at, value) = (row.recorded_at, row.value);
+            (*place, Measured { at, value })
+        });
+        fresh.entry(first.series_id).or_default().extend(readings);
     }
     fresh
-}
-
-/// The armed rules of these series, each with how far it has come and its open alert; and the newest reading of
-/// each series, where that matters: one that is older than all that are judged, by more than the window, does not.
-async fn armed(
-    tx: &Tx,
-    group: &Group,
-    fresh: &Fresh,
-    lateness: TimeDelta,
-) -> Result<(Vec<Armed>, HashMap<i32, Timestamp>), StoreError> {
-    let known = |id: &i32| Some((*id, group.series.get(id)?));
-    let series: Vec<_> = fresh.keys().filter_map(known).collect();
-    let rules = format!(
-        "select * from armed_rules({}, {}, {})",
-        literal::array(series.iter().map(|(id, _)| *id), "integer"),
-        literal::array(series.iter().map(|(_, it)| it.device), "uuid"),
-        literal::metrics(series.iter().map(|(_, it)| it.metric.as_str())),
-    );
-    let first = |readings: &[(usize, Measured)]| readings.iter().map(|it| it.1.at).min();
-    let since = fresh
-        .iter()
-        .filter_map(|(series, it)| Some((*series, first(it)? - lateness)));
-    let newest = before::newest_statement(&since.collect::<Vec<_>>());
-    let [rules, newest] = tx.message([rules, newest]).await?;
-    let rules = rules.rows.iter().map(read).collect::<Result<_, _>>()?;
-    Ok((rules, before::read_newest(&newest)?))
-}
-
-fn read(row: &PgRow) -> Result<Armed, StoreError> {
-    let open: Option<Uuid> = row.try_get(13)?;
-    let kind: Option<&str> = row.try_get(14)?;
-    let open = open.zip(row.try_get(15)?);
-    let is_silence = kind == Some("no_data");
-    Ok(Armed {
-        series: row.try_get(0)?,
-        device: row.try_get(1)?,
-        rule: row.try_get(2)?,
-        rule_version: row.try_get(3)?,
-        condition: alert_rule::condition(
-            (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?),
-            (row.try_get(7)?, row.try_get(8)?),
-        )?,
-        no_data: alert_rule::no_data(row.try_get(9)?, row.try_get(10)?)?,
-        stretches: alert::stretches(row, 11)?,
-        heard_at: row.try_get(12)?,
-        open: open.filter(|_| !is_silence),
-        silence: open.filter(|_| is_silence),
-    })
 }

@@ -6,6 +6,7 @@ use crate::{StoreError, db::Done};
 use chrono::TimeDelta;
 use domain::Timestamp;
 use sqlx::Row as _;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// How often `last_seen_at` is written, since each time costs as much as storing a reading.
@@ -18,12 +19,14 @@ pub(super) struct Locked {
     pub(super) enabled: Vec<Uuid>,
     /// Those that are there and may not, in the same order.
     pub(super) disabled: Vec<Uuid>,
-    /// Those of `enabled` whose armed rules want to see their readings.
-    pub(super) armed: Vec<Uuid>,
+    /// Those of `enabled` whose armed rules want to see their readings, each with the version of its rules.
+    pub(super) armed: BTreeMap<Uuid, i64>,
     /// Those of `enabled` that are to be marked as online and seen.
     pub(super) due: Vec<Uuid>,
     /// Those of `due` that were offline.
     pub(super) woken: Vec<Uuid>,
+    /// The number of this transaction, which is the version of the rules of devices for which it changes anything.
+    pub(super) transaction: i64,
 }
 
 /// Locks devices in the order of their identifiers, so that two writers with the same devices wait
@@ -33,7 +36,7 @@ pub(super) fn statement(devices: &[Uuid], now: Timestamp) -> String {
     let stale = literal::instant((now - TOUCH_EVERY).timestamp_micros());
     format!(
         "select id, enabled, armed, status <> 'online' or last_seen_at is null or last_seen_at <= {stale}, \
-                status <> 'online' from devices where id = any({devices}) and deleted_at is null order by id for no key update"
+                status <> 'online', rules_version, pg_current_xact_id()::text::bigint from devices where id = any({devices}) and deleted_at is null order by id for no key update"
     )
 }
 
@@ -42,13 +45,14 @@ pub(super) fn read(done: &Done) -> Result<Locked, StoreError> {
     let mut locked = Locked::default();
     for row in &done.rows {
         let (id, enabled): (Uuid, bool) = (row.try_get(0)?, row.try_get(1)?);
+        locked.transaction = row.try_get(6)?;
         if !enabled {
             locked.disabled.push(id);
             continue;
         }
         locked.enabled.push(id);
         if row.try_get(2)? {
-            locked.armed.push(id);
+            locked.armed.insert(id, row.try_get(5)?);
         }
         if row.try_get(3)? {
             locked.due.push(id);

@@ -8,10 +8,12 @@
 //!       └── answered only after COMMIT ◄────────────────────── 3 judge: rules, alerts (armed devices only)
 //! ```
 
+mod armed;
 mod before;
 mod commit;
 mod copy;
 mod directory;
+mod follow_up;
 mod group;
 mod judge;
 pub(crate) mod literal;
@@ -23,6 +25,7 @@ mod resolve;
 mod room;
 mod stale;
 mod store;
+mod watch;
 mod writer;
 
 pub use queue::{Ingest, IngestCount, IngestSettings};

@@ -72,7 +72,7 @@ fn sender(found: Option<&Known>, locked: &Locked) -> Sender {
     };
     let known = |enabled| Known {
         enabled,
-        armed: locked.armed.binary_search(&found.device).is_ok(),
+        armed: locked.armed.contains_key(&found.device),
         ..*found
     };
     if locked.enabled.binary_search(&found.device).is_ok() {

@@ -81,6 +81,12 @@ impl<'a> Load<'a> {
         &self.distinct
     }
 
+    /// The same, a series at a time.
+    pub(super) fn series(&self) -> impl Iterator<Item = &[&'a Row]> {
+        self.distinct
+            .chunk_by(|one, next| one.series_id == next.series_id)
+    }
+
     /// Has the hours that are to be summed up again marked together with COMMIT: those of rows that were not
     /// there before.
     pub(super) async fn mark(&self, tx: &Tx, marking_hour: i64, outcomes: &[Outcome]) {

@@ -38,7 +38,7 @@ pub(super) struct Work {
 }
 
 /// Most readings of a submission that goes the quick way.
-const QUICK_READINGS: usize = 32;
+pub(super) const QUICK_READINGS: usize = 32;
 
 /// With whom a submission is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,7 +163,8 @@ impl Work {
     pub(super) fn is_quick(&self) -> bool {
         let small = (1..=QUICK_READINGS).contains(&self.submission.readings.len());
         let resolved = self.resolved.as_ref();
-        small && resolved.is_some_and(|it| !it.device.armed) && self.submission.mode == Mode::Each
+        let quiet = resolved.is_some_and(|it| !it.device.armed || it.quiet.is_some());
+        small && quiet && self.submission.mode == Mode::Each
     }
 }
 

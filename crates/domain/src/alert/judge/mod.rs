@@ -227,6 +227,15 @@ impl Progress {
     }
 }
 
+/// Whether a reading that is newer than all others changes nothing, and so does any number of such readings.
+#[must_use]
+pub fn is_unmoved(stretches: &[Stretch], condition: &Condition, by: Measured) -> bool {
+    let Some((first, last)) = stretches.first().zip(stretches.last()) else {
+        return false;
+    };
+    by.at < first.from || last.state.step(condition, by) == last.state
+}
+
 /// What was known before these readings, in order.
 fn known(fresh: &[Measured], window: &[Measured]) -> Vec<Measured> {
     if window.is_empty() {
