@@ -5,23 +5,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate, and what of the workspace and of the two frameworks it may name.
-const RULES: [(&str, &[&str]); 6] = [
+const RULES: [(&str, &[&str]); 7] = [
     ("crates/domain", &[]),
     (
         "crates/persistence",
         &["domain", "sea-orm", "sea-query-sqlx", "sqlx"],
     ),
     ("crates/http", &["actix-web", "domain", "persistence"]),
+    ("crates/client", &["domain"]),
     ("crates/embedded", &[]),
     (
         "crates/readout",
-        &["domain", "embedded", "http", "migration", "persistence"],
+        &[
+            "client",
+            "domain",
+            "embedded",
+            "http",
+            "migration",
+            "persistence",
+        ],
     ),
     ("migration", &["sea-orm-migration"]),
 ];
 
-const WATCHED: [&str; 11] = [
+const WATCHED: [&str; 12] = [
     "actix-web",
+    "client",
     "domain",
     "embedded",
     "http",

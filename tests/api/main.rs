@@ -32,4 +32,5 @@ mod rollup;
 mod schema;
 mod session;
 mod shutdown;
+mod tool;
 mod user;

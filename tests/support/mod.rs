@@ -23,4 +23,4 @@ pub(crate) use document::{Document, Operation};
 pub(crate) use random::Random;
 pub(crate) use raw::Raw;
 pub(crate) use readings::{Point, batch, points, reading, reading_at};
-pub(crate) use server::{Server, program};
+pub(crate) use server::{Server, command, program};

@@ -6,7 +6,8 @@
 )]
 
 use crate::settings::Settings;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use client::Tool;
 use std::path::PathBuf;
 
 /// IoT telemetry over a JSON REST API.
@@ -44,6 +45,33 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         check: Option<PathBuf>,
     },
+    #[command(flatten)]
+    Tool(Tool),
+}
+
+impl Cli {
+    /// Reads the command line; prints what is wrong with it, or help, and ends the program, where that is what it
+    /// comes to.
+    pub(crate) fn read() -> Self {
+        let mut command = Self::whole();
+        let matches = command.get_matches_mut();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+
+    /// All commands. The tools do not show the settings, which mean nothing to them.
+    fn whole() -> clap::Command {
+        let mut command = Self::command();
+        command.build();
+        for tool in Tool::augment_subcommands(clap::Command::new("tools")).get_subcommands() {
+            command = command.mut_subcommand(tool.get_name(), |tool| {
+                tool.mut_args(|arg| {
+                    let is_setting = arg.is_global_set();
+                    arg.hide(is_setting)
+                })
+            });
+        }
+        command
+    }
 }
 
 /// What to do with the schema.
@@ -58,11 +86,25 @@ pub(crate) enum MigrateAction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn tools_show_no_settings_and_the_others_do() {
+        let help = |name: &str| {
+            let mut command = Cli::whole();
+            let found = command.find_subcommand_mut(name).unwrap();
+            found.render_long_help().to_string()
+        };
+        for name in ["simulate", "import", "export"] {
+            let help = help(name);
+            assert!(!help.contains("DATABASE_URL"), "{name}: {help}");
+            assert!(help.contains("READOUT_URL"), "{name}: {help}");
+        }
+        assert!(help("serve").contains("DATABASE_URL"));
     }
 
     #[test]

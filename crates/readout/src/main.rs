@@ -12,7 +12,6 @@ mod settings;
 mod signals;
 mod workers;
 
-use clap::Parser;
 use cli::{Cli, Command};
 use std::{error::Error, process::ExitCode};
 use tokio::task::LocalSet;
@@ -28,8 +27,8 @@ fn main() -> ExitCode {
 /// This thread runs the ingest writers and the background workers; HTTP has threads of its own.
 #[tokio::main(flavor = "current_thread")]
 async fn start() -> ExitCode {
-    match LocalSet::new().run_until(Box::pin(run(Cli::parse()))).await {
-        Ok(()) => ExitCode::SUCCESS,
+    match LocalSet::new().run_until(Box::pin(run(Cli::read()))).await {
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("readout: {failure}");
             let mut cause = failure.source();
@@ -42,10 +41,12 @@ async fn start() -> ExitCode {
     }
 }
 
-async fn run(Cli { command, settings }: Cli) -> Result<(), Failure> {
+async fn run(Cli { command, settings }: Cli) -> Result<ExitCode, Failure> {
     match command {
-        Command::Serve => serve::run(settings).await,
-        Command::Migrate { action } => migrate::run(action, &settings).await,
-        Command::Openapi { check } => openapi::run(check.as_deref()),
+        Command::Serve => serve::run(settings).await?,
+        Command::Migrate { action } => migrate::run(action, &settings).await?,
+        Command::Openapi { check } => openapi::run(check.as_deref())?,
+        Command::Tool(tool) => return Ok(tool.run().await?),
     }
+    Ok(ExitCode::SUCCESS)
 }
