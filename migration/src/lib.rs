@@ -13,6 +13,7 @@ mod m20261101_000008_rollup_hours;
 mod m20261101_000009_device_tags;
 mod m20261101_000010_alert_engine;
 mod m20261101_000011_device_status;
+mod m20261101_000012_rotation_and_deletion;
 mod m20261101_000018_rules_version;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000009_device_tags::Migration),
             Box::new(m20261101_000010_alert_engine::Migration),
             Box::new(m20261101_000011_device_status::Migration),
+            Box::new(m20261101_000012_rotation_and_deletion::Migration),
             Box::new(m20261101_000018_rules_version::Migration),
         ]
     }

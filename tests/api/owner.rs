@@ -38,6 +38,8 @@ const ON_AN_ALERT: [Operation; 3] = [
     (Method::POST, "/alerts/{}/resolve", ""),
 ];
 
+const ON_A_SESSION: [Operation; 1] = [(Method::DELETE, "/auth/sessions/{}", "")];
+
 async fn ask(client: &Client, (method, path, body): &Operation, id: &str) -> Answer {
     let body = (!body.is_empty()).then(|| (JSON, body.as_bytes().to_vec()));
     client
@@ -65,11 +67,14 @@ async fn what_is_anothers_looks_like_what_is_not_there() {
         .expect(201);
     let alerts = owner.get("/alerts").await.expect(200);
     let alert = alerts.text_at("/data/0/id");
+    let session = owner.get("/auth/session").await.expect(200);
+    let session = session.text_at("/session/id");
 
     for (operations, id) in [
         (&ON_A_DEVICE[..], device.id.as_str()),
         (&ON_A_RULE, &rule),
         (&ON_AN_ALERT, alert),
+        (&ON_A_SESSION, session),
     ] {
         for operation in operations {
             let anothers = looks(ask(&stranger, operation, id).await);

@@ -106,13 +106,27 @@ impl User {
         let email = fresh_email();
         let credentials = json!({"email": email, "password": PASSWORD});
         let answer = anonymous.post("/auth/sign-up", &credentials).await;
-        let answer = answer.expect(201);
+        Self::signed_in(anonymous, &answer.expect(201))
+    }
+
+    /// The same user in another session, which a client of this name has opened.
+    pub(crate) async fn sign_in_with(&self, user_agent: &'static str) -> Self {
+        let mut client = self.client.clone();
+        client.forget_credential();
+        let client = client.with("user-agent", user_agent);
+        let credentials = json!({"email": self.email, "password": PASSWORD});
+        let answer = client.post("/auth/sign-in", &credentials).await;
+        Self::signed_in(&client, &answer.expect(200))
+    }
+
+    /// Whoever was answered tokens.
+    fn signed_in(anonymous: &Client, answer: &Answer) -> Self {
         let access_token = answer.text_at("/access_token").to_owned();
         Self {
             client: anonymous.with_token(&access_token),
             id: answer.text_at("/user/id").to_owned(),
             refresh_token: answer.text_at("/refresh_token").to_owned(),
-            email,
+            email: answer.text_at("/user/email").to_owned(),
             access_token,
         }
     }

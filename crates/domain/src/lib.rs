@@ -11,6 +11,7 @@ pub mod hex;
 mod id;
 pub mod instant;
 pub mod page;
+pub mod password;
 pub mod rate_limit;
 pub mod reading;
 pub mod rejection;

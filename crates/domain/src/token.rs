@@ -16,7 +16,18 @@ const CHECKSUM: usize = 6;
 /// The checksum lets a typing error, or a scanner that looks for leaked keys, be told from a real
 /// key without asking the database.
 pub(crate) fn write(prefix: &str, random: [u8; 32]) -> String {
-    let mut text = format!("{prefix}{}", base62(&random, BODY));
+    with_checksum(format!("{prefix}{}", base62(&random, BODY)))
+}
+
+/// Writes a token that has its first `kept` characters, prefix included, in common with this one, and its other digits
+/// from 256 random bits.
+pub(crate) fn write_akin(token: &str, kept: usize, random: [u8; 32]) -> String {
+    let common: String = token.chars().take(kept).collect();
+    let digits = token.len().saturating_sub(kept + CHECKSUM);
+    with_checksum(format!("{common}{}", base62(&random, digits)))
+}
+
+fn with_checksum(mut text: String) -> String {
     let checksum = checksum(&text);
     text.push_str(&checksum);
     text
@@ -88,6 +99,15 @@ mod tests {
             let mut bytes = token.into_bytes();
             bytes[at] = if bytes[at] == b'7' { b'8' } else { b'7' };
             prop_assert!(!is_well_formed("rdk_", &String::from_utf8(bytes).unwrap()));
+        }
+
+        #[test]
+        fn a_token_akin_to_another_begins_like_it(random: [u8; 32], other: [u8; 32]) {
+            let token = write("rrt_", random);
+            let akin = write_akin(&token, 25, other);
+            prop_assert!(is_well_formed("rrt_", &akin));
+            prop_assert_eq!(&akin[..25], &token[..25]);
+            prop_assert_eq!(&akin[25..47], &write("rrt_", other)[25..47]);
         }
 
         #[test]

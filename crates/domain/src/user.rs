@@ -1,6 +1,11 @@
 //! Users, and what they sign up and sign in with.
 
-use crate::{Timestamp, id::id};
+use crate::{
+    Timestamp,
+    device::present,
+    id::id,
+    password::{GivenPassword, Password},
+};
 use serde::{Deserialize, Serialize};
 
 id!(
@@ -62,43 +67,6 @@ impl From<Email> for String {
     }
 }
 
-/// A password of 8 to 128 characters of any kind (NIST SP 800-63B, 5.1.1). Never printed.
-#[derive(Clone, Deserialize, utoipa::ToSchema)]
-#[serde(try_from = "String")]
-#[schema(value_type = String, format = Password, min_length = 8, max_length = 128, example = json!("correct horse battery"))]
-pub struct Password(String);
-
-/// The password is too short or too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must have 8 to 128 characters")]
-pub struct PasswordError;
-
-impl Password {
-    /// The bytes that are hashed.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl TryFrom<String> for Password {
-    type Error = PasswordError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if (8..=128).contains(&text.chars().count()) {
-            Ok(Self(text))
-        } else {
-            Err(PasswordError)
-        }
-    }
-}
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
-
 /// A name for people to read: 1 to 100 characters without control characters, trimmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
@@ -150,23 +118,32 @@ pub struct NewUser {
 }
 
 /// What a user signs in with.
-///
-/// The password is any text here: one that could never have been set is simply wrong.
-#[derive(Clone, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// Address that the user signed up with.
     #[schema(example = "ada@example.com")]
     pub email: String,
     /// Password that the user signed up with.
-    #[schema(format = Password, example = "correct horse battery")]
-    pub password: String,
+    pub password: GivenPassword,
 }
 
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Credentials(…)")
-    }
+/// What a user changes of themselves: a merge patch (RFC 7396).
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserChange {
+    /// What to call the user; null for nothing.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<DisplayName>, required = false, example = "Ada")]
+    pub name: Option<Option<DisplayName>>,
+}
+
+/// How a user confirms that everything of theirs is to be removed.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserDeletion {
+    /// The user's password.
+    pub password: GivenPassword,
 }
 
 /// A user of the service.
@@ -214,15 +191,6 @@ mod tests {
     }
 
     #[test]
-    fn password_counts_characters_and_does_not_print() {
-        assert!(Password::try_from("pässwör".to_owned()).is_err());
-        assert!(Password::try_from("é".repeat(128)).is_ok());
-        assert!(Password::try_from("é".repeat(129)).is_err());
-        let password = Password::try_from("a secret one".to_owned()).unwrap();
-        assert!(!format!("{password:?}").contains("secret"));
-    }
-
-    #[test]
     fn name_is_trimmed_and_bounded() {
         assert_eq!(
             DisplayName::try_from("  x ".to_owned()).unwrap().as_str(),
@@ -231,5 +199,16 @@ mod tests {
         assert!(DisplayName::try_from("  ".to_owned()).is_err());
         assert!(DisplayName::try_from("a\u{0}b".to_owned()).is_err());
         assert!(DisplayName::try_from("x".repeat(101)).is_err());
+    }
+
+    #[test]
+    fn a_change_tells_absent_from_null() {
+        let change = |json: &str| serde_json::from_str::<UserChange>(json).map(|it| it.name);
+        assert_eq!(change("{}").unwrap(), None);
+        assert_eq!(change(r#"{"name": null}"#).unwrap(), Some(None));
+        let ada = DisplayName::try_from("Ada".to_owned()).unwrap();
+        assert_eq!(change(r#"{"name": " Ada "}"#).unwrap(), Some(Some(ada)));
+        assert!(change(r#"{"name": ""}"#).is_err());
+        assert!(change(r#"{"email": "x@y.z"}"#).is_err());
     }
 }

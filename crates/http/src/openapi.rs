@@ -206,6 +206,8 @@ mod tests {
         );
         assert_eq!(allowed_methods("/api/v1/readings").as_deref(), Some("POST"));
         assert_eq!(allowed_methods("/docs/index.html").as_deref(), Some("GET"));
+        let others = allowed_methods("/api/v1/auth/sessions/revoke-others");
+        assert_eq!(others.as_deref(), Some("POST"));
         assert_eq!(allowed_methods("/api/v1/device"), None);
     }
 }

@@ -6,7 +6,7 @@ use std::{io, sync::Arc};
 /// Why something could not be stored or read. Absence is not an error but an `Option`.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// A unique or exclusion constraint holds (SQLSTATE 23505).
+    /// A unique or exclusion constraint holds (SQLSTATE 23505), or a foreign key to someone who is gone (23503).
     #[error("conflict with {0:?}")]
     Conflict(Constraint),
     /// The database refused the data itself (classes 22 and 23): splitting a batch finds the culprit.
@@ -40,6 +40,8 @@ pub enum StoreError {
 pub enum Constraint {
     /// Another user has this e-mail address.
     UserEmail,
+    /// The user whose this would be has been deleted meanwhile.
+    UserGone,
     /// The rule has an open alert.
     OpenAlert,
     /// Any other, by its name.
@@ -167,6 +169,9 @@ fn from_sqlstate(error: DbErr, state: &str, constraint: Option<String>) -> Store
             Some("alerts_one_open_per_rule") => Constraint::OpenAlert,
             _ => Constraint::Other(constraint.unwrap_or_default()),
         }),
+        "23503" if constraint.as_deref().is_some_and(is_of_a_user) => {
+            StoreError::Conflict(Constraint::UserGone)
+        }
         "40001" | "40P01" | "55P03" => StoreError::Contended(error),
         // A row that belongs to a partition which was made while its insert waited: not a fault of
         // the row. A check that someone wrote has a name.
@@ -183,4 +188,9 @@ fn from_sqlstate(error: DbErr, state: &str, constraint: Option<String>) -> Store
             _ => StoreError::Unexpected(error),
         },
     }
+}
+
+/// Whether a foreign key, by its name, leads to the user that something belongs to.
+fn is_of_a_user(constraint: &str) -> bool {
+    constraint.ends_with("_owner_id_fkey") || constraint.ends_with("_user_id_fkey")
 }

@@ -4,7 +4,7 @@ use http::{Clock, RateLimits};
 use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{
     Db, StoreError, alert, device, ingest::IngestCount, partition, rejection::Rejections, rollup,
-    session,
+    session, user,
 };
 use std::time::{Duration, Instant};
 use tokio::{sync::watch, task::JoinSet};
@@ -12,7 +12,7 @@ use tokio::{sync::watch, task::JoinSet};
 /// How often partitions are looked after.
 const PARTITION_EVERY: Duration = Duration::from_hours(1);
 
-/// How often sessions that ended long ago are removed.
+/// How often sessions that have ended are removed.
 const SESSION_EVERY: Duration = Duration::from_hours(1);
 
 /// How often deleted devices are looked for.
@@ -72,7 +72,7 @@ impl Workers {
         }));
         let (own, stopping) = each(db);
         tasks.spawn_local(repeat("session", stopping, async move || {
-            let removed = session::delete_expired(&own, clock.now()).await?;
+            let removed = session::delete_ended(&own, clock.now()).await?;
             Ok(if removed > 0 {
                 PURGE_PAUSE
             } else {
@@ -81,8 +81,11 @@ impl Workers {
         }));
         let (own, stopping) = each(db);
         tasks.spawn_local(repeat("purge", stopping, async move || {
-            let more = device::purge(&own).await?;
-            Ok(if more { PURGE_PAUSE } else { PURGE_EVERY })
+            if device::purge(&own).await? {
+                return Ok(PURGE_PAUSE);
+            }
+            user::purge(&own).await?;
+            Ok(PURGE_EVERY)
         }));
         let (own, stopping) = each(db);
         tasks.spawn_local(repeat("offline", stopping, async move || {

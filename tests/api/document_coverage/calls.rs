@@ -18,6 +18,7 @@ pub(super) enum Thing {
     Device,
     Rule,
     Alert,
+    Session,
 }
 
 /// Everything that it takes to call an operation well.
@@ -55,7 +56,7 @@ impl Call {
 }
 
 /// Every operation. Those that end a thing or a session come last, since they are called in this order.
-pub(super) const CALLS: [Call; 34] = [
+pub(super) const CALLS: [Call; 40] = [
     call("health_live", Access::Public, Thing::None, 200),
     call("health_ready", Access::Public, Thing::None, 200),
     call("metrics_show", Access::Public, Thing::None, 200),
@@ -66,6 +67,8 @@ pub(super) const CALLS: [Call; 34] = [
     call("session_refresh", Access::Public, Thing::None, 200)
         .body(r#"{"refresh_token": "<refresh>"}"#),
     call("session_show", Access::User, Thing::None, 200),
+    call("session_list", Access::User, Thing::None, 200),
+    call("user_update", Access::User, Thing::None, 200).body(r#"{"name": "Ada"}"#),
     call("device_create", Access::User, Thing::None, 201).body(r#"{"name": "Boiler"}"#),
     call("device_list", Access::User, Thing::None, 200),
     call("device_show", Access::Owner, Thing::Device, 200),
@@ -96,5 +99,10 @@ pub(super) const CALLS: [Call; 34] = [
     call("alert_resolve", Access::Owner, Thing::Alert, 200),
     call("alert_rule_delete", Access::Owner, Thing::Rule, 204),
     call("device_delete", Access::Owner, Thing::Device, 204),
+    call("session_delete", Access::Owner, Thing::Session, 204),
+    call("session_revoke_others", Access::User, Thing::None, 204),
+    call("user_change_password", Access::User, Thing::None, 204)
+        .body(r#"{"current_password": "correct horse battery", "new_password": "another horse battery"}"#),
+    call("user_delete", Access::User, Thing::None, 204).body(r#"{"password": "correct horse battery"}"#),
     call("session_sign_out", Access::User, Thing::None, 204),
 ];

@@ -27,6 +27,7 @@ struct World {
     device: Device,
     rule: String,
     alert: String,
+    session: String,
     root: Client,
 }
 
@@ -40,9 +41,12 @@ impl World {
             .await
             .expect(201);
         let alerts = owner.get("/alerts").await.expect(200);
+        let elsewhere = owner.sign_in_with("elsewhere").await;
+        let session = elsewhere.get("/auth/session").await.expect(200);
         Self {
             document: Document::fetch(&app.anonymous()).await,
             alert: alerts.text_at("/data/0/id").to_owned(),
+            session: session.text_at("/session/id").to_owned(),
             root: app.anonymous().at_root(),
             owner,
             device,
@@ -76,6 +80,7 @@ impl World {
             Thing::Device => &self.device.id,
             Thing::Rule => &self.rule,
             Thing::Alert => &self.alert,
+            Thing::Session => &self.session,
         };
         let path = format!("{}{}", operation.path.replace("{id}", thing), call.query);
         let method: Method = operation.method.to_uppercase().parse().unwrap();
@@ -128,6 +133,8 @@ async fn every_operation_works_for_whom_it_is_meant() {
     for call in &CALLS {
         let client = match call.access {
             Access::Public => world.root.clone(),
+            // The owner is needed for what comes after it.
+            Access::User if call.id == "user_delete" => world.with_token(&app.user().await),
             Access::User | Access::Owner => world.with_token(&world.owner),
             Access::Device => world.with_key(),
         };

@@ -1,13 +1,35 @@
-//! `/auth/sign-in`, `/auth/refresh`, `/auth/sign-out` and `/auth/session`.
+//! `/auth/sign-in`, `/auth/refresh`, `/auth/sign-out`, `/auth/session` and `/auth/sessions`.
 
+mod list;
+mod race;
+mod refresh;
+mod reuse;
 mod token;
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{App, PASSWORD, eventually, fresh_email};
+use crate::support::{Answer, App, Client, PASSWORD, eventually, fresh_email};
+
+/// Shows a refresh token.
+async fn refresh(client: &Client, token: &str) -> Answer {
+    client
+        .post("/auth/refresh", &json!({"refresh_token": token}))
+        .await
+}
+
+/// Shows a refresh token that is good, and answers the one that is good now.
+async fn next(client: &Client, token: &str) -> String {
+    let answer = refresh(client, token).await.expect(200);
+    answer.text_at("/refresh_token").to_owned()
+}
+
+/// Shows a refresh token that is not good.
+async fn refused(client: &Client, token: &str) {
+    let answer = refresh(client, token).await;
+    answer.problem(401, "invalid_credentials");
+}
 
 #[tokio::test]
 async fn a_session_lives_from_sign_in_over_refresh_to_sign_out() {
@@ -89,35 +111,6 @@ async fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_works_once() {
-    let app = App::start().await;
-    let user = app.user().await;
-    let body = json!({"refresh_token": user.refresh_token});
-    app.anonymous()
-        .post("/auth/refresh", &body)
-        .await
-        .expect(200);
-    let again = app.anonymous().post("/auth/refresh", &body).await;
-    again.problem(401, "invalid_credentials");
-}
-
-#[tokio::test]
-async fn of_parallel_refreshes_exactly_one_wins() {
-    let app = App::start().await;
-    let user = app.user().await;
-    let body = json!({"refresh_token": user.refresh_token});
-    let client = app.anonymous();
-    let answers = join_all((0..20).map(|_| client.post("/auth/refresh", &body))).await;
-    let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(|it| it.status == 200);
-    assert_eq!(won.len(), 1);
-    for answer in lost {
-        answer.problem(401, "invalid_credentials");
-    }
-    let body = json!({"refresh_token": won[0].text_at("/refresh_token")});
-    client.post("/auth/refresh", &body).await.expect(200);
-}
-
-#[tokio::test]
 async fn what_is_no_refresh_token_refreshes_nothing() {
     let app = App::start().await;
     let user = app.user().await;
@@ -131,19 +124,4 @@ async fn what_is_no_refresh_token_refreshes_nothing() {
     answer
         .problem(422, "validation_failed")
         .blames("/refresh_token", "missing_field");
-}
-
-#[tokio::test]
-async fn an_expired_session_is_over() {
-    let app = App::start().await;
-    let user = app.user().await;
-    let sql = app.sql().await;
-    sql.run("update sessions set expires_at = now() - interval '1 second'")
-        .await
-        .unwrap();
-    let answer = user.get("/auth/session").await;
-    answer.problem(401, "unauthenticated");
-    let body = json!({"refresh_token": user.refresh_token});
-    let answer = app.anonymous().post("/auth/refresh", &body).await;
-    answer.problem(401, "invalid_credentials");
 }

@@ -67,9 +67,11 @@ impl OpenSessions {
         Ok(owner.filter(|_| !self.ended.contains_key(&proof.session)))
     }
 
-    /// Forgets a session that has ended, at once.
-    pub(crate) fn end(&self, session: SessionId) {
-        self.ended.insert(session, ());
-        self.open.invalidate(&session);
+    /// Forgets sessions that have ended, at once.
+    pub(crate) fn end(&self, sessions: impl IntoIterator<Item = SessionId>) {
+        for session in sessions {
+            self.ended.insert(session, ());
+            self.open.invalidate(&session);
+        }
     }
 }

@@ -15,6 +15,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
             StoreError::Conflict(Constraint::UserEmail) => ProblemKind::EmailTaken,
+            StoreError::Conflict(Constraint::UserGone) => ProblemKind::Unauthenticated,
             StoreError::Data(_) => ProblemKind::ValidationFailed,
             StoreError::Timeout(_) => ProblemKind::QueryTimeout,
             StoreError::Contended(_) | StoreError::Unavailable(_) => ProblemKind::Unavailable,

@@ -69,6 +69,8 @@ kinds! {
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The content type is not supported", "The body must be application/json.";
     /// The request is well formed but not valid.
     ValidationFailed "validation_failed" UNPROCESSABLE_ENTITY "The request is not valid", "The request is not valid.";
+    /// A user who is signed in gave a wrong password.
+    WrongPassword "wrong_password" UNPROCESSABLE_ENTITY "The password is not right", "The password is not that of the user; nothing was changed.";
     /// Not one reading of a batch was stored or stored before.
     NoUsableReading "no_usable_reading" UNPROCESSABLE_ENTITY "No reading could be taken", "Not one reading of the batch could be taken.";
     /// More readings than the quota of the device or of its owner allows now.

@@ -7,8 +7,8 @@ mod responses;
 pub(crate) use kind::ProblemKind;
 pub(crate) use responses::{
     AcceptProblem, AlreadyResolvedProblem, AuthProblems, BodyProblems, CredentialProblems,
-    EmailTakenProblem, IngestProblems, InputProblems, NotFoundProblem, ServerProblems,
-    all as documented_responses,
+    EmailTakenProblem, IngestProblems, InputProblems, NotFoundProblem, PasswordProblems,
+    ServerProblems, all as documented_responses,
 };
 
 use crate::rate_limit::RateLimitFields;

@@ -50,6 +50,9 @@ groups! {
     AcceptProblem: NotAcceptable;
     /// What an operation with a JSON body may answer.
     BodyProblems: MalformedJson MalformedRequest RequestTimeout PayloadTooLarge ValidationFailed UnsupportedMediaType;
+    /// What an operation with a JSON body that has the user's password may answer.
+    PasswordProblems: MalformedJson MalformedRequest RequestTimeout PayloadTooLarge ValidationFailed WrongPassword
+        UnsupportedMediaType;
     /// What signing up alone may answer.
     EmailTakenProblem: EmailTaken;
     /// What exchanging credentials may answer.

@@ -251,3 +251,22 @@ pub async fn delete(
     })
     .await
 }
+
+/// Passes all devices of the owner to a user that nobody can be, marked as deleted, for the purge to remove. Waits for
+/// ingest that holds one of them. The caller has locked the fleets.
+pub(crate) async fn bequeath(
+    tx: &Tx,
+    owner: OwnerId,
+    heir: Uuid,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    // In the order of their identifiers, as everyone locks them.
+    let lock = sqlx::query("select from devices where owner_id = $1 order by id for no key update");
+    tx.execute(lock.bind(owner.uuid())).await?;
+    let statement = sqlx::query(
+        "update devices set owner_id = $2, deleted_at = coalesce(deleted_at, $3) where owner_id = $1",
+    );
+    tx.execute(statement.bind(owner.uuid()).bind(heir).bind(now))
+        .await
+        .map(|_| ())
+}

@@ -1,19 +1,27 @@
-//! Users over HTTP: signing up.
+//! Users over HTTP: signing up, and what users do with themselves.
+
+mod delete;
+mod password;
+
+pub(crate) use password::weak;
 
 use crate::{
+    auth,
     body::Json,
-    problem::{BodyProblems, EmailTakenProblem, Problem, ServerProblems},
+    problem::{
+        AuthProblems, BodyProblems, EmailTakenProblem, Problem, ProblemKind, ServerProblems,
+    },
     session::{SignedInView, client},
     state::{AppState, random_bits},
     view::secret,
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, post, web::Data};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, patch, post, web::Data};
 use chrono::{DateTime, Utc};
 use domain::{
     session::RefreshToken,
-    user::{DisplayName, Email, NewUser, User, UserId},
+    user::{DisplayName, Email, NewUser, User, UserChange, UserId},
 };
-use persistence::user::{SignUp, insert};
+use persistence::user::{SignUp, insert, update};
 use serde::Serialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -48,12 +56,17 @@ impl From<User> for UserView {
 }
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config.service(user_sign_up);
+    config
+        .service(user_sign_up)
+        .service(user_update)
+        .service(password::user_change_password)
+        .service(delete::user_delete);
 }
 
 /// Sign up
 ///
-/// Makes a user and signs them in. The address is taken in lower case.
+/// Makes a user and signs them in. The address is taken in lower case. A password has 8 to 128 characters of any kind;
+/// the most common ones are refused, and so are the address and the name of the service.
 #[utoipa::path(
     tag = "auth",
     security(()),
@@ -71,6 +84,9 @@ async fn user_sign_up(
         password,
         name,
     }) = new;
+    password
+        .check_for(&email)
+        .map_err(|error| weak("/password", error))?;
     let password_hash = state.passwords.hash(password.as_bytes().to_vec()).await?;
     let sign_up = SignUp {
         email,
@@ -82,4 +98,23 @@ async fn user_sign_up(
     let (user, session) = insert(&state.db, &sign_up, &token, &client(&request), now).await?;
     let answer = SignedInView::new(&state, user, &session, &token, now)?;
     Ok(secret(StatusCode::CREATED, &answer))
+}
+
+/// Change the user
+///
+/// A merge patch (RFC 7396): what is absent stays as it is.
+#[utoipa::path(
+    tag = "auth",
+    request_body(content((UserChange = "application/json"), (UserChange = "application/merge-patch+json"))),
+    responses((status = OK, body = UserView), AuthProblems, BodyProblems, ServerProblems)
+)]
+#[patch("/auth/user")]
+async fn user_update(
+    user: auth::User,
+    state: Data<AppState>,
+    change: Json<UserChange>,
+) -> Result<HttpResponse, Problem> {
+    let changed = update(&state.db, user.owner, &change.0, state.clock.now()).await?;
+    let changed = changed.ok_or_else(|| Problem::new(ProblemKind::Unauthenticated))?;
+    Ok(HttpResponse::Ok().json(UserView::from(changed)))
 }

@@ -1,4 +1,7 @@
-//! `POST /auth/sign-up`.
+//! `POST /auth/sign-up` and `PATCH /auth/user`.
+
+mod delete;
+mod password;
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -129,5 +132,31 @@ async fn passwords_and_refresh_tokens_are_kept_as_hashes_alone() {
         for secret in [PASSWORD, &user.refresh_token, &user.access_token] {
             assert!(!log.contains(secret), "a secret is in the log");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_user_changes_their_name_and_takes_it_back() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let before = user.get("/auth/session").await.expect(200);
+    let answer = user.patch("/auth/user", &json!({"name": " Ada "})).await;
+    let answer = answer.expect(200);
+    assert_eq!(answer.body["name"], "Ada");
+    assert_eq!(answer.body["email"], user.email);
+    let same = user.patch("/auth/user", &json!({})).await.expect(200);
+    assert_eq!(same.body, answer.body);
+    let session = user.get("/auth/session").await.expect(200);
+    assert_eq!(session.body["user"], answer.body);
+    let nothing = user.patch("/auth/user", &json!({"name": null})).await;
+    assert_eq!(nothing.expect(200).body, before.body["user"]);
+    for (body, pointer, code) in [
+        (json!({"name": ""}), "/name", "invalid_value"),
+        (json!({"email": "x@example.com"}), "/email", "unknown_field"),
+    ] {
+        let answer = user.patch("/auth/user", &body).await;
+        answer
+            .problem(422, "validation_failed")
+            .blames(pointer, code);
     }
 }
