@@ -111,11 +111,13 @@ fn every_noun_of_the_domain_is_in_every_layer() {
     for noun in [
         "alert",
         "alert_rule",
+        "api_key",
         "device",
         "reading",
         "rejection",
         "rollup",
         "session",
+        "signing_key",
         "user",
     ] {
         for layer in [

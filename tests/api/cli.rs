@@ -42,6 +42,7 @@ async fn a_malformed_setting_is_refused_by_name() {
         ("RATE_LIMIT_DEVICE", "10000001"),
         ("RATE_LIMIT_OWNER", "many"),
         ("AUTH_SECRET", "too short"),
+        ("AUTH_SECRET_PREVIOUS", "too short"),
     ] {
         let mut settings = App::settings(&database);
         settings.retain(|(known, _)| *known != name);
@@ -89,6 +90,8 @@ async fn a_command_that_is_none_is_refused() {
         &["fly"][..],
         &["migrate"],
         &["migrate", "sideways"],
+        &["keys"],
+        &["keys", "lose"],
         &["serve", "--surprise"],
         &[],
     ] {
@@ -123,6 +126,7 @@ async fn help_tells_every_setting_and_no_secret() {
         &["--help"][..],
         &["serve", "--help"],
         &["migrate", "--help"],
+        &["keys", "rotate", "--help"],
     ] {
         let output = program(arguments, &settings).await;
         assert!(output.status.success());
@@ -136,6 +140,7 @@ async fn help_tells_every_setting_and_no_secret() {
             "DATABASE_DIRECT_URL",
             "DATABASE_MAX_CONNECTIONS",
             "AUTH_SECRET",
+            "AUTH_SECRET_PREVIOUS",
             "LISTEN_ADDR",
             "DATA_DIR",
             "LOG_FORMAT",

@@ -11,6 +11,7 @@ mod support;
 
 mod alert;
 mod alert_rule;
+mod api_key;
 mod architecture;
 mod blame;
 mod chaos;
@@ -32,5 +33,6 @@ mod rollup;
 mod schema;
 mod session;
 mod shutdown;
+mod signing_key;
 mod tool;
 mod user;

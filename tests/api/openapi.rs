@@ -53,6 +53,8 @@ async fn operations_have_ids_of_noun_and_verb_that_are_unique() {
     let nouns = [
         "user_",
         "session_",
+        "api_key_",
+        "signing_key_",
         "device_",
         "reading_",
         "rejection_",
@@ -85,7 +87,7 @@ async fn operations_have_ids_of_noun_and_verb_that_are_unique() {
 }
 
 #[tokio::test]
-async fn both_ways_to_authenticate_are_documented_and_used() {
+async fn all_ways_to_authenticate_are_documented_and_used() {
     let app = App::start().await;
     let document = Document::fetch(&app.anonymous()).await;
     let schemes = document.root["components"]["securitySchemes"]
@@ -95,7 +97,11 @@ async fn both_ways_to_authenticate_are_documented_and_used() {
         let found = schemes.iter().find(|(_, scheme)| wanted(scheme));
         found.map(|(name, _)| name.as_str())
     };
-    let bearer = named(&|it| it["type"] == "http" && it["scheme"] == "bearer");
+    let http = |it: &Value, format| {
+        it["type"] == "http" && it["scheme"] == "bearer" && it["bearerFormat"] == format
+    };
+    let bearer = named(&|it| http(it, "JWT"));
+    let api_key = named(&|it| http(it, "rpk_…")).expect("a scheme of API keys");
     let key = named(&|it| {
         let name = it["name"].as_str().unwrap_or_default();
         it["type"] == "apiKey" && it["in"] == "header" && name.eq_ignore_ascii_case("x-device-key")
@@ -112,7 +118,9 @@ async fn both_ways_to_authenticate_are_documented_and_used() {
         let expected = match operation.id {
             "reading_create" => vec![key],
             id if super::document_coverage::is_public(id) => vec![],
-            _ => vec![bearer],
+            // Only what users do with their own account is not for programs of theirs.
+            _ if operation.path.starts_with("/api/v1/auth/") => vec![bearer],
+            _ => vec![bearer, api_key],
         };
         assert_eq!(schemes, expected, "{}", operation.name());
     }

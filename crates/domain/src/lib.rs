@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod alert_rule;
+pub mod api_key;
 pub mod decimal;
 pub mod device;
 pub mod duration;
@@ -18,6 +19,7 @@ pub mod rejection;
 pub mod rollup;
 pub mod seal;
 pub mod session;
+pub mod signing_key;
 mod token;
 pub mod user;
 

@@ -17,6 +17,8 @@ pub const SESSION_LIFETIME: chrono::TimeDelta = chrono::TimeDelta::days(365);
 /// How long after it was exchanged a refresh token is answered once more with its successor, whose first answer may
 /// have been lost, as long as nobody has used that.
 pub const LOST_ANSWER: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
+/// How long an access token proves its session.
+pub const ACCESS_LIFETIME: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 
 const PREFIX: &str = "rrt_";
 

@@ -40,7 +40,8 @@ async fn health_live() -> HttpResponse {
 
 /// Can it work?
 ///
-/// Ready means: not going down, the database answers within a second, and it has every migration.
+/// Ready means: not going down, the database answers within a second, it has every migration, and there are keys
+/// to sign access tokens with.
 #[utoipa::path(tag = "operations", security(()), responses((status = OK, body = HealthView), ServerProblems))]
 #[get("/health/ready")]
 async fn health_ready(state: Data<AppState>) -> Result<HttpResponse, Problem> {
@@ -65,6 +66,10 @@ async fn check(state: Data<AppState>) -> Result<(), Problem> {
         let detail = "The database cannot be reached.".to_owned();
         Problem::with_detail(ProblemKind::Unavailable, detail)
     };
+    let no_keys = || {
+        let detail = "There are no keys to sign access tokens with.".to_owned();
+        Problem::with_detail(ProblemKind::Unavailable, detail)
+    };
     if state.is_migrated() {
         let checked = state.ingest.check(state.clock.now()).await;
         return checked.map_err(|error| unreachable().because(error));
@@ -72,6 +77,8 @@ async fn check(state: Data<AppState>) -> Result<(), Problem> {
     let missing = health::missing_migrations(&state.db, &state.migrations).await;
     match missing.map_err(|error| unreachable().because(error))?.len() {
         0 => {
+            let keys = state.tokens.keys.refresh(state.clock.now()).await;
+            keys.map_err(|error| no_keys().because(error))?;
             state.found_migrated();
             Ok(())
         }

@@ -3,6 +3,7 @@
 mod accept;
 mod alert;
 mod alert_rule;
+mod api_key;
 mod auth;
 mod body;
 mod clock;
@@ -20,10 +21,12 @@ mod rejection;
 mod rollup;
 mod server;
 mod session;
+mod signing_key;
 mod state;
 mod user;
 mod view;
 
+pub use auth::{SigningKeys, SigningKeysError};
 pub use clock::Clock;
 pub use openapi::document;
 pub use rate_limit::{RateLimitSettings, RateLimits};

@@ -2,6 +2,7 @@
 //! problems.
 
 use crate::{
+    auth::brings_api_key,
     openapi::allowed_methods,
     problem::{PROBLEM_JSON, Problem, ProblemKind},
 };
@@ -157,6 +158,7 @@ fn caller_kind(request: &ServiceRequest) -> &'static str {
         request.headers().contains_key("Authorization"),
     ) {
         (true, _) => "device",
+        (false, true) if brings_api_key(request.headers()) => "api_key",
         (false, true) => "user",
         (false, false) => "anonymous",
     }

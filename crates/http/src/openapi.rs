@@ -1,11 +1,11 @@
 //! The routes of the service, and the OpenAPI document that they make.
 
 use crate::{
-    alert, alert_rule, device, health,
+    alert, alert_rule, api_key, auth, device, health,
     problem::{FieldError, ProblemView, documented_responses},
     rate_limit, reading,
     reading::RejectedBatchView,
-    rejection, rollup, session, user,
+    rejection, rollup, session, signing_key, user,
 };
 use actix_web::{App, dev::ResourceDef, http::StatusCode};
 use std::sync::LazyLock;
@@ -28,6 +28,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         scope::scope(BASE)
             .configure(user::routes)
             .configure(session::routes)
+            .configure(api_key::routes)
             .configure(device::routes)
             .configure(reading::routes)
             .configure(rejection::routes)
@@ -35,6 +36,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             .configure(alert_rule::routes)
             .configure(alert::routes),
     );
+    signing_key::routes(config);
     health::routes(config);
 }
 
@@ -45,7 +47,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         title = "Readout",
         description = "IoT telemetry: devices post exact decimal readings, readings roll up by \
             device, metric and time, threshold rules fire and resolve alerts.\n\n\
-            Users authenticate with `Authorization: Bearer <access token>`, devices with \
+            Users authenticate with `Authorization: Bearer <access token>`, their programs with \
+            `Authorization: Bearer rpk_…` (an API key, where it has the scope), devices with \
             `X-Device-Key: rdk_…`. Times are RFC 3339 in UTC. Values are JSON numbers of up to 28 \
             significant digits, kept exactly: read them with a decimal type (this page shows them as JavaScript \
             rounds them). Every failure is \
@@ -55,7 +58,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     servers((url = "/", description = "This instance")),
     security(("bearer" = [])),
     tags(
-        (name = "auth", description = "Sign up, sign in, and stay signed in"),
+        (name = "auth", description = "Sign up, sign in, stay signed in, and make keys for programs"),
         (name = "devices", description = "Provision devices and keep their settings"),
         (name = "readings", description = "Post readings, read them as they were stored, and find out why one was not"),
         (name = "rollups", description = "Readings summed up by windows of time"),
@@ -94,6 +97,7 @@ pub fn document() -> Document {
         .responses
         .extend(problems.into_iter().map(|(name, it)| (name, it.into())));
     describe_rate_limits(&mut document);
+    auth::describe(&mut document);
     describe_answers(&mut document);
     let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new()
@@ -103,11 +107,20 @@ pub fn document() -> Document {
             "The `access_token` of a sign-in; it lives for 15 minutes.",
         ))
         .build();
+    let api_key = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("rpk_…")
+        .description(Some(
+            "An `api_key` that `POST /auth/api-keys` answered once. It does what its scopes cover; \
+             each operation names the one that it needs.",
+        ))
+        .build();
     let key = ApiKeyValue::with_description(
         "X-Device-Key",
         "The `device_key` that provisioning answered once: `rdk_…`.",
     );
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components.add_security_scheme("api_key", SecurityScheme::Http(api_key));
     components.add_security_scheme("device_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
     document
 }

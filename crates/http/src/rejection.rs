@@ -1,9 +1,9 @@
 //! Why readings are not stored: noted while they are posted, and told to the device's owner.
 
 use crate::{
-    auth::User,
+    auth::{ReadingsRead, Scoped},
     path::Path,
-    problem::{AuthProblems, NotFoundProblem, Problem, ServerProblems},
+    problem::{NotFoundProblem, Problem, ServerProblems},
     state::AppState,
     view::{ListView, found},
 };
@@ -72,11 +72,11 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 #[utoipa::path(
     tag = "readings",
     params(("id" = DeviceId, Path)),
-    responses((status = OK, body = ListView<RejectionView>), AuthProblems, NotFoundProblem, ServerProblems)
+    responses((status = OK, body = ListView<RejectionView>), Scoped<ReadingsRead>, NotFoundProblem, ServerProblems)
 )]
 #[get("/devices/{id}/rejections")]
 async fn rejection_list(
-    user: User,
+    user: Scoped<ReadingsRead>,
     state: Data<AppState>,
     id: Path<DeviceId>,
 ) -> Result<HttpResponse, Problem> {

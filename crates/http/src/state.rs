@@ -1,7 +1,7 @@
 //! What every handler may use.
 
 use crate::{
-    auth::{OpenSessions, Passwords, Tokens},
+    auth::{OpenApiKeys, OpenSessions, Passwords, SigningKeys, Tokens},
     clock::Clock,
     problem::Problem,
     rate_limit::RateLimits,
@@ -16,20 +16,10 @@ use std::sync::{
 use tokio::sync::Semaphore;
 
 /// How users authenticate.
-#[derive(Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct AuthSettings {
-    /// Signs access tokens; at least 32 bytes.
-    pub secret: Vec<u8>,
     /// Passwords that are hashed at once, each of which takes 19 MiB and a core.
     pub hashing_threads: usize,
-}
-
-impl std::fmt::Debug for AuthSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AuthSettings")
-            .field("hashing_threads", &self.hashing_threads)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What the program has put together before it serves.
@@ -41,6 +31,8 @@ pub struct Parts {
     pub ingest: Ingest,
     /// Counts what devices are refused. Whoever makes it flushes it, once more at the very end.
     pub rejections: Rejections,
+    /// Sign access tokens. Whoever makes them has them refreshed every few seconds.
+    pub signing_keys: SigningKeys,
     /// How fast readings may come.
     pub rate_limits: RateLimits,
     /// Figures for Prometheus.
@@ -59,6 +51,7 @@ pub struct AppState {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) passwords: Passwords,
     pub(crate) sessions: OpenSessions,
+    pub(crate) api_keys: OpenApiKeys,
     pub(crate) clock: Clock,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) migrations: Arc<[String]>,
@@ -92,10 +85,11 @@ impl AppState {
             ingest: parts.ingest,
             rejections: parts.rejections,
             rate_limits: parts.rate_limits,
-            tokens: Arc::new(Tokens::new(&auth.secret)),
+            tokens: Arc::new(Tokens::new(parts.signing_keys)),
             passwords: Passwords::new(auth.hashing_threads)
                 .map_err(|problem: Problem| PasswordsError(problem.to_string()))?,
             sessions: OpenSessions::default(),
+            api_keys: OpenApiKeys::default(),
             clock: Clock,
             metrics: parts.metrics,
             migrations: parts.migrations.into(),

@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod alert_rule;
+pub mod api_key;
 mod db;
 pub mod device;
 mod error;
@@ -15,6 +16,7 @@ pub mod reading;
 pub mod rejection;
 pub mod rollup;
 pub mod session;
+pub mod signing_key;
 pub mod user;
 mod word;
 

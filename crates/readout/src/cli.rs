@@ -39,6 +39,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: MigrateAction,
     },
+    /// Rotate the keys that sign access tokens, or list them
+    Keys {
+        #[command(subcommand)]
+        action: KeysAction,
+    },
     /// Print the OpenAPI document
     Openapi {
         /// Compare the document with this file instead, and fail if they differ
@@ -83,6 +88,21 @@ pub(crate) enum MigrateAction {
     Status,
 }
 
+/// What to do with the signing keys.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum KeysAction {
+    /// List all keys, with what each is for and until when
+    List,
+    /// Make a new key: it is published now and signs in ten minutes, and the key before it verifies until
+    /// its last token has expired
+    Rotate {
+        /// Let the new key sign now and remove all others, which may have leaked or cannot be opened: every
+        /// access token is refused from then on, and clients refresh theirs
+        #[arg(long)]
+        at_once: bool,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +139,7 @@ mod tests {
             "DATABASE_PREPARED_STATEMENTS",
             "DATABASE_STATEMENT_TIMEOUT",
             "AUTH_SECRET",
+            "AUTH_SECRET_PREVIOUS",
             "LOG_FORMAT",
             "RUST_LOG",
             "HTTP_WORKERS",

@@ -1,6 +1,7 @@
 //! The database to work with: the one that was named, or a private one.
 
 use crate::{Failure, secret, settings::Settings};
+use domain::seal::Sealer;
 use embedded::Postgres;
 use persistence::DbSettings;
 use std::path::PathBuf;
@@ -10,8 +11,8 @@ use std::path::PathBuf;
 pub(crate) struct Database {
     /// How to reach it.
     pub(crate) settings: DbSettings,
-    /// Signs access tokens.
-    pub(crate) auth_secret: Vec<u8>,
+    /// Seals what is stored and must be read again.
+    pub(crate) sealer: Sealer,
     /// The private server, where it is one.
     pub(crate) embedded: Option<Postgres>,
 }
@@ -20,6 +21,8 @@ impl Database {
     /// The database of the settings; a private one is started and brought up to date.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
         let auth_secret = settings.auth_secret()?;
+        let previous = settings.auth_secret_previous()?;
+        let sealer = |secret: &[u8]| Sealer::new(secret, previous.as_deref());
         if let Some(database) = settings.database()? {
             let auth_secret = auth_secret.ok_or(
                 "AUTH_SECRET is required with DATABASE_URL: at least 32 bytes, the same on all instances, \
@@ -27,7 +30,7 @@ impl Database {
             )?;
             return Ok(Self {
                 settings: database,
-                auth_secret,
+                sealer: sealer(&auth_secret),
                 embedded: None,
             });
         }
@@ -38,7 +41,7 @@ impl Database {
         tracing::info!(applied, "schema is up to date");
         Ok(Self {
             settings: settings.database_at("the private database's URL", &postgres.url())?,
-            auth_secret,
+            sealer: sealer(&auth_secret),
             embedded: Some(postgres),
         })
     }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod database;
+mod keys;
 mod logging;
 mod memory;
 mod migrate;
@@ -45,6 +46,7 @@ async fn run(Cli { command, settings }: Cli) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve => serve::run(settings).await?,
         Command::Migrate { action } => migrate::run(action, &settings).await?,
+        Command::Keys { action } => keys::run(action, &settings).await?,
         Command::Openapi { check } => openapi::run(check.as_deref())?,
         Command::Tool(tool) => return Ok(tool.run().await?),
     }

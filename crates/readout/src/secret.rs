@@ -1,4 +1,4 @@
-//! The secret that signs access tokens, where none was given.
+//! Settings that are secret, and the one that is made where none was given.
 
 use crate::Failure;
 use std::{
@@ -7,6 +7,33 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
+
+/// A setting that is not to be printed.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Secret {
+    /// The secret, if it is long enough not to be guessed.
+    pub(crate) fn bytes(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        if self.0.len() < 32 {
+            let example = "for example from: openssl rand -hex 32";
+            return Err(format!("{name} must have at least 32 bytes, {example}").into());
+        }
+        Ok(self.0.clone().into_bytes())
+    }
+}
 
 /// Reads the secret that is kept in a folder, or makes one of 256 random bits that only we can read.
 pub(crate) fn keep(folder: &Path) -> Result<Vec<u8>, Failure> {

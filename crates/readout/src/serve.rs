@@ -1,9 +1,10 @@
 //! `readout serve`: start everything, serve, and stop it in the right order.
 
 use crate::{
-    Failure, database::Database, logging, settings::Settings, signals::Signals, workers::Workers,
+    Failure, database::Database, keys, logging, settings::Settings, signals::Signals,
+    workers::Workers,
 };
-use http::{AppState, AuthSettings, Bound, Parts, RateLimits};
+use http::{AppState, AuthSettings, Bound, Parts, RateLimits, SigningKeys};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use persistence::{
     Db,
@@ -32,6 +33,8 @@ async fn serve(
     signals: Signals,
 ) -> Result<(), Failure> {
     let db = Db::new(&database.settings);
+    let signing_keys = SigningKeys::new(&db, database.sealer.clone());
+    keys::open(&signing_keys).await?;
     let (ingest, writer) = Ingest::new(
         &db,
         IngestSettings {
@@ -42,7 +45,6 @@ async fn serve(
     );
     let beside = settings.rollup_hours().then(|| ingest.count());
     let auth = AuthSettings {
-        secret: database.auth_secret.clone(),
         hashing_threads: settings.password_threads.into(),
     };
     let rejections = Rejections::default();
@@ -51,6 +53,7 @@ async fn serve(
         db: db.clone(),
         ingest,
         rejections: rejections.clone(),
+        signing_keys: signing_keys.clone(),
         rate_limits: rate_limits.clone(),
         metrics: metrics.clone(),
         migrations: migration::names(),
@@ -68,7 +71,8 @@ async fn serve(
         )
     })?;
     let writer = spawn_local(writer);
-    let workers = Workers::start(&db, metrics, &rejections, rate_limits, beside);
+    let workers =
+        Workers::start(&db, metrics, &rejections, rate_limits, beside).and_refresh(signing_keys);
     announce(&bound, database);
     let outcome = until_stopped(bound, state, writer, workers, signals).await;
     // Nobody notes anything any more: requests are answered, and the writer has ended.

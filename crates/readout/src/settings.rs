@@ -5,7 +5,7 @@
     reason = "--help shows these comments as they are"
 )]
 
-use crate::Failure;
+use crate::{Failure, secret::Secret};
 use chrono::TimeDelta;
 use clap::{Args, ValueEnum, value_parser};
 use domain::{duration::Duration, rate_limit::MAX_RATE};
@@ -82,8 +82,8 @@ pub(crate) struct Settings {
         value_parser = Duration::parse)]
     database_statement_timeout: Duration,
 
-    /// Signs access tokens: at least 32 bytes, the same on all instances; required with
-    /// DATABASE_URL, otherwise generated and kept under DATA_DIR
+    /// Encrypts what is stored and must be read again, such as the keys that sign access tokens: at least 32
+    /// bytes, the same on all instances; required with DATABASE_URL, otherwise generated and kept under DATA_DIR
     #[arg(
         long,
         global = true,
@@ -92,6 +92,17 @@ pub(crate) struct Settings {
         hide_env_values = true
     )]
     auth_secret: Option<Secret>,
+
+    /// The AUTH_SECRET before the present one, while that is being changed: what it encrypted is still read, and
+    /// signing keys are encrypted again
+    #[arg(
+        long,
+        global = true,
+        env = "AUTH_SECRET_PREVIOUS",
+        value_name = "TEXT",
+        hide_env_values = true
+    )]
+    auth_secret_previous: Option<Secret>,
 
     /// Form of the log on stderr [default: pretty on a terminal, json otherwise]
     #[arg(
@@ -183,22 +194,6 @@ fn lateness(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// A setting that is not to be printed.
-#[derive(Clone)]
-pub(crate) struct Secret(String);
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
 /// Whether something is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Switch {
@@ -271,12 +266,16 @@ impl Settings {
 
     /// The secret that was given, if it is long enough.
     pub(crate) fn auth_secret(&self) -> Result<Option<Vec<u8>>, Failure> {
-        match &self.auth_secret {
-            Some(Secret(secret)) if secret.len() < 32 => Err(
-                "AUTH_SECRET must have at least 32 bytes, for example from: openssl rand -hex 32"
-                    .into(),
-            ),
-            given => Ok(given.as_ref().map(|secret| secret.0.clone().into_bytes())),
-        }
+        let secret = self.auth_secret.as_ref();
+        secret.map(|it| it.bytes("AUTH_SECRET")).transpose()
+    }
+
+    /// The secret before it, if one was given that is long enough; an empty one is none.
+    pub(crate) fn auth_secret_previous(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let secret = self.auth_secret_previous.as_ref();
+        let secret = secret.filter(|it| !it.0.is_empty());
+        secret
+            .map(|it| it.bytes("AUTH_SECRET_PREVIOUS"))
+            .transpose()
     }
 }

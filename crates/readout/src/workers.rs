@@ -1,6 +1,6 @@
 //! Work that goes on in the background, each kind at its own pace.
 
-use http::{Clock, RateLimits};
+use http::{Clock, RateLimits, SigningKeys, SigningKeysError};
 use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{
     Db, StoreError, alert, device, ingest::IngestCount, partition, rejection::Rejections, rollup,
@@ -40,6 +40,12 @@ const REJECTION_EVERY: Duration = Duration::from_secs(1);
 
 /// How often figures are gathered into their buckets.
 const METRICS_EVERY: Duration = Duration::from_secs(5);
+
+/// How often signing keys are read again, so that this instance knows those that others have made.
+const SIGNING_KEY_EVERY: Duration = Duration::from_secs(10);
+
+/// How soon, where they were never read.
+const SIGNING_KEY_SOON: Duration = Duration::from_secs(1);
 
 /// How soon a kind of work that failed is tried again.
 const RETRY: Duration = Duration::from_secs(30);
@@ -121,6 +127,25 @@ impl Workers {
             Ok(METRICS_EVERY)
         }));
         Self { stop, tasks }
+    }
+
+    /// Has signing keys read again and again.
+    pub(crate) fn and_refresh(mut self, keys: SigningKeys) -> Self {
+        let stopping = self.stop.subscribe();
+        self.tasks
+            .spawn_local(repeat("signing_key", stopping, async move || {
+                match keys.refresh(Clock.now()).await {
+                    Ok(()) => Ok(SIGNING_KEY_EVERY),
+                    // The start has told.
+                    Err(SigningKeysError::Store(_)) if !keys.are_known() => Ok(SIGNING_KEY_SOON),
+                    Err(SigningKeysError::Store(error)) => Err(error),
+                    Err(error) => {
+                        tracing::error!(%error, "signing keys not read");
+                        Ok(SIGNING_KEY_EVERY)
+                    }
+                }
+            }));
+        self
     }
 
     /// Waits until one of them ends, which none does by itself.

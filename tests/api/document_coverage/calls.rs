@@ -19,6 +19,7 @@ pub(super) enum Thing {
     Rule,
     Alert,
     Session,
+    ApiKey,
 }
 
 /// Everything that it takes to call an operation well.
@@ -56,10 +57,11 @@ impl Call {
 }
 
 /// Every operation. Those that end a thing or a session come last, since they are called in this order.
-pub(super) const CALLS: [Call; 40] = [
+pub(super) const CALLS: [Call; 44] = [
     call("health_live", Access::Public, Thing::None, 200),
     call("health_ready", Access::Public, Thing::None, 200),
     call("metrics_show", Access::Public, Thing::None, 200),
+    call("signing_key_list", Access::Public, Thing::None, 200),
     call("user_sign_up", Access::Public, Thing::None, 201)
         .body(r#"{"email": "<fresh>", "password": "correct horse battery"}"#),
     call("session_sign_in", Access::Public, Thing::None, 200)
@@ -69,6 +71,10 @@ pub(super) const CALLS: [Call; 40] = [
     call("session_show", Access::User, Thing::None, 200),
     call("session_list", Access::User, Thing::None, 200),
     call("user_update", Access::User, Thing::None, 200).body(r#"{"name": "Ada"}"#),
+    call("api_key_create", Access::User, Thing::None, 201)
+        .body(r#"{"name": "Nightly export", "scopes": ["readings:read"]}"#),
+    call("api_key_list", Access::User, Thing::None, 200),
+    call("api_key_show", Access::Owner, Thing::ApiKey, 200),
     call("device_create", Access::User, Thing::None, 201).body(r#"{"name": "Boiler"}"#),
     call("device_list", Access::User, Thing::None, 200),
     call("device_show", Access::Owner, Thing::Device, 200),
@@ -104,5 +110,6 @@ pub(super) const CALLS: [Call; 40] = [
     call("user_change_password", Access::User, Thing::None, 204)
         .body(r#"{"current_password": "correct horse battery", "new_password": "another horse battery"}"#),
     call("user_delete", Access::User, Thing::None, 204).body(r#"{"password": "correct horse battery"}"#),
+    call("api_key_delete", Access::Owner, Thing::ApiKey, 204),
     call("session_sign_out", Access::User, Thing::None, 204),
 ];

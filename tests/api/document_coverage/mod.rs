@@ -4,8 +4,10 @@
 //! published without somebody having said who may call it.
 
 mod calls;
+mod matrix;
 
 use reqwest::Method;
+use serde_json::json;
 
 use calls::{Access, CALLS, Call, Thing};
 
@@ -28,6 +30,7 @@ struct World {
     rule: String,
     alert: String,
     session: String,
+    api_key: String,
     root: Client,
 }
 
@@ -43,10 +46,13 @@ impl World {
         let alerts = owner.get("/alerts").await.expect(200);
         let elsewhere = owner.sign_in_with("elsewhere").await;
         let session = elsewhere.get("/auth/session").await.expect(200);
+        let new = json!({"name": "Nightly export", "scopes": ["readings:read"]});
+        let api_key = owner.post("/auth/api-keys", &new).await.expect(201);
         Self {
             document: Document::fetch(&app.anonymous()).await,
             alert: alerts.text_at("/data/0/id").to_owned(),
             session: session.text_at("/session/id").to_owned(),
+            api_key: api_key.text_at("/id").to_owned(),
             root: app.anonymous().at_root(),
             owner,
             device,
@@ -81,6 +87,7 @@ impl World {
             Thing::Rule => &self.rule,
             Thing::Alert => &self.alert,
             Thing::Session => &self.session,
+            Thing::ApiKey => &self.api_key,
         };
         let path = format!("{}{}", operation.path.replace("{id}", thing), call.query);
         let method: Method = operation.method.to_uppercase().parse().unwrap();

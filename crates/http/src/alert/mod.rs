@@ -4,12 +4,12 @@ mod timeline;
 mod view;
 
 use crate::{
-    auth::User,
+    auth::{AlertsRead, AlertsWrite, Scoped},
     body::OptionalJson,
     path::Path,
     problem::{
-        AlreadyResolvedProblem, AuthProblems, BodyProblems, InputProblems, NotFoundProblem,
-        Problem, ServerProblems,
+        AlreadyResolvedProblem, BodyProblems, InputProblems, NotFoundProblem, Problem,
+        ServerProblems,
     },
     query::Query,
     state::AppState,
@@ -71,11 +71,11 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 #[utoipa::path(
     tag = "alerts",
     params(AlertQuery),
-    responses((status = OK, body = PageView<AlertView>), AuthProblems, InputProblems, ServerProblems)
+    responses((status = OK, body = PageView<AlertView>), Scoped<AlertsRead>, InputProblems, ServerProblems)
 )]
 #[get("/alerts")]
 async fn alert_list(
-    user: User,
+    user: Scoped<AlertsRead>,
     request: HttpRequest,
     state: Data<AppState>,
     query: Query<AlertQuery>,
@@ -101,11 +101,11 @@ async fn alert_list(
 #[utoipa::path(
     tag = "alerts",
     params(("id" = AlertId, Path)),
-    responses((status = OK, body = AlertView), AuthProblems, NotFoundProblem, ServerProblems)
+    responses((status = OK, body = AlertView), Scoped<AlertsRead>, NotFoundProblem, ServerProblems)
 )]
 #[get("/alerts/{id}")]
 async fn alert_show(
-    user: User,
+    user: Scoped<AlertsRead>,
     state: Data<AppState>,
     id: Path<AlertId>,
 ) -> Result<HttpResponse, Problem> {
@@ -120,11 +120,11 @@ async fn alert_show(
     tag = "alerts",
     params(("id" = AlertId, Path)),
     request_body = Option<Acknowledgement>,
-    responses((status = OK, body = AlertView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
+    responses((status = OK, body = AlertView), Scoped<AlertsWrite>, NotFoundProblem, BodyProblems, ServerProblems)
 )]
 #[post("/alerts/{id}/acknowledge")]
 async fn alert_acknowledge(
-    user: User,
+    user: Scoped<AlertsWrite>,
     state: Data<AppState>,
     id: Path<AlertId>,
     body: OptionalJson<Acknowledgement>,
@@ -141,11 +141,11 @@ async fn alert_acknowledge(
 #[utoipa::path(
     tag = "alerts",
     params(("id" = AlertId, Path)),
-    responses((status = OK, body = AlertView), AuthProblems, NotFoundProblem, AlreadyResolvedProblem, ServerProblems)
+    responses((status = OK, body = AlertView), Scoped<AlertsWrite>, NotFoundProblem, AlreadyResolvedProblem, ServerProblems)
 )]
 #[post("/alerts/{id}/resolve")]
 async fn alert_resolve(
-    user: User,
+    user: Scoped<AlertsWrite>,
     state: Data<AppState>,
     id: Path<AlertId>,
 ) -> Result<HttpResponse, Problem> {

@@ -1,9 +1,9 @@
 //! What happened to an alert.
 
 use crate::{
-    auth::User,
+    auth::{AlertsRead, Scoped},
     path::Path,
-    problem::{AuthProblems, InputProblems, NotFoundProblem, Problem, ServerProblems},
+    problem::{InputProblems, NotFoundProblem, Problem, ServerProblems},
     query::Query,
     state::AppState,
     view::{PageView, found, page},
@@ -76,11 +76,11 @@ struct TimelineQuery {
 #[utoipa::path(
     tag = "alerts",
     params(("id" = AlertId, Path), TimelineQuery),
-    responses((status = OK, body = PageView<TimelineEntryView>), AuthProblems, NotFoundProblem, InputProblems, ServerProblems)
+    responses((status = OK, body = PageView<TimelineEntryView>), Scoped<AlertsRead>, NotFoundProblem, InputProblems, ServerProblems)
 )]
 #[get("/alerts/{id}/timeline")]
 pub(super) async fn alert_timeline(
-    user: User,
+    user: Scoped<AlertsRead>,
     request: HttpRequest,
     state: Data<AppState>,
     id: Path<AlertId>,

@@ -4,13 +4,10 @@ mod preview;
 mod view;
 
 use crate::{
-    auth::User,
+    auth::{AlertsRead, AlertsWrite, Scoped},
     body::Json,
     path::Path,
-    problem::{
-        AuthProblems, BodyProblems, FieldError, InputProblems, NotFoundProblem, Problem,
-        ServerProblems,
-    },
+    problem::{BodyProblems, FieldError, InputProblems, NotFoundProblem, Problem, ServerProblems},
     query::Query,
     state::AppState,
     view::{PageView, found, page},
@@ -75,11 +72,11 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     tag = "alert rules",
     params(("id" = DeviceId, Path)),
     request_body = NewAlertRule,
-    responses((status = CREATED, body = AlertRuleView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
+    responses((status = CREATED, body = AlertRuleView), Scoped<AlertsWrite>, NotFoundProblem, BodyProblems, ServerProblems)
 )]
 #[post("/devices/{id}/alert-rules")]
 async fn alert_rule_create(
-    user: User,
+    user: Scoped<AlertsWrite>,
     state: Data<AppState>,
     id: Path<DeviceId>,
     new: Json<NewAlertRule>,
@@ -94,11 +91,11 @@ async fn alert_rule_create(
 #[utoipa::path(
     tag = "alert rules",
     request_body = NewAlertRule,
-    responses((status = CREATED, body = AlertRuleView), AuthProblems, BodyProblems, ServerProblems)
+    responses((status = CREATED, body = AlertRuleView), Scoped<AlertsWrite>, BodyProblems, ServerProblems)
 )]
 #[post("/alert-rules")]
 async fn alert_rule_create_for_fleet(
-    user: User,
+    user: Scoped<AlertsWrite>,
     state: Data<AppState>,
     new: Json<NewAlertRule>,
 ) -> Result<HttpResponse, Problem> {
@@ -114,7 +111,7 @@ async fn alert_rule_create_for_fleet(
 }
 
 async fn create(
-    user: &User,
+    user: &Scoped<AlertsWrite>,
     state: &AppState,
     target: Target,
     new: &NewAlertRule,
@@ -155,11 +152,11 @@ fn wrong_selector(path: &str, code: &'static str, detail: &str) -> Problem {
 #[utoipa::path(
     tag = "alert rules",
     params(("id" = DeviceId, Path), AlertRuleQuery),
-    responses((status = OK, body = PageView<AlertRuleView>), AuthProblems, NotFoundProblem, InputProblems, ServerProblems)
+    responses((status = OK, body = PageView<AlertRuleView>), Scoped<AlertsRead>, NotFoundProblem, InputProblems, ServerProblems)
 )]
 #[get("/devices/{id}/alert-rules")]
 async fn alert_rule_list(
-    user: User,
+    user: Scoped<AlertsRead>,
     request: HttpRequest,
     state: Data<AppState>,
     id: Path<DeviceId>,
@@ -179,11 +176,11 @@ async fn alert_rule_list(
 #[utoipa::path(
     tag = "alert rules",
     params(AllRulesQuery),
-    responses((status = OK, body = PageView<AlertRuleView>), AuthProblems, NotFoundProblem, InputProblems, ServerProblems)
+    responses((status = OK, body = PageView<AlertRuleView>), Scoped<AlertsRead>, NotFoundProblem, InputProblems, ServerProblems)
 )]
 #[get("/alert-rules")]
 async fn alert_rule_list_all(
-    user: User,
+    user: Scoped<AlertsRead>,
     request: HttpRequest,
     state: Data<AppState>,
     query: Query<AllRulesQuery>,
@@ -202,11 +199,11 @@ async fn alert_rule_list_all(
 #[utoipa::path(
     tag = "alert rules",
     params(("id" = AlertRuleId, Path)),
-    responses((status = OK, body = AlertRuleView), AuthProblems, NotFoundProblem, ServerProblems)
+    responses((status = OK, body = AlertRuleView), Scoped<AlertsRead>, NotFoundProblem, ServerProblems)
 )]
 #[get("/alert-rules/{id}")]
 async fn alert_rule_show(
-    user: User,
+    user: Scoped<AlertsRead>,
     state: Data<AppState>,
     id: Path<AlertRuleId>,
 ) -> Result<HttpResponse, Problem> {
@@ -223,11 +220,11 @@ async fn alert_rule_show(
     tag = "alert rules",
     params(("id" = AlertRuleId, Path)),
     request_body(content((AlertRuleChange = "application/json"), (AlertRuleChange = "application/merge-patch+json"))),
-    responses((status = OK, body = AlertRuleView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
+    responses((status = OK, body = AlertRuleView), Scoped<AlertsWrite>, NotFoundProblem, BodyProblems, ServerProblems)
 )]
 #[patch("/alert-rules/{id}")]
 async fn alert_rule_update(
-    user: User,
+    user: Scoped<AlertsWrite>,
     state: Data<AppState>,
     id: Path<AlertRuleId>,
     change: Json<AlertRuleChange>,
@@ -242,11 +239,11 @@ async fn alert_rule_update(
 #[utoipa::path(
     tag = "alert rules",
     params(("id" = AlertRuleId, Path)),
-    responses((status = NO_CONTENT, description = "Deleted"), AuthProblems, NotFoundProblem, ServerProblems)
+    responses((status = NO_CONTENT, description = "Deleted"), Scoped<AlertsWrite>, NotFoundProblem, ServerProblems)
 )]
 #[delete("/alert-rules/{id}")]
 async fn alert_rule_delete(
-    user: User,
+    user: Scoped<AlertsWrite>,
     state: Data<AppState>,
     id: Path<AlertRuleId>,
 ) -> Result<HttpResponse, Problem> {

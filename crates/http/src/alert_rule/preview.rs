@@ -2,13 +2,10 @@
 
 use super::condition;
 use crate::{
-    auth::User,
+    auth::{AlertsRead, Scoped},
     body::Json,
     path::Path,
-    problem::{
-        AuthProblems, BodyProblems, FieldError, NotFoundProblem, Problem, ProblemKind,
-        ServerProblems,
-    },
+    problem::{BodyProblems, FieldError, NotFoundProblem, Problem, ProblemKind, ServerProblems},
     state::AppState,
     view::found,
 };
@@ -110,11 +107,11 @@ impl From<EpisodeChange> for EpisodeView {
     tag = "alert rules",
     params(("id" = DeviceId, Path)),
     request_body = Preview,
-    responses((status = OK, body = PreviewView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
+    responses((status = OK, body = PreviewView), Scoped<AlertsRead>, NotFoundProblem, BodyProblems, ServerProblems)
 )]
 #[post("/devices/{id}/alert-rules/preview")]
 pub(super) async fn alert_rule_preview(
-    user: User,
+    user: Scoped<AlertsRead>,
     state: Data<AppState>,
     id: Path<DeviceId>,
     preview: Json<Preview>,

@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 /// How long an instance takes a session for open without asking; a sign-out on another instance
 /// takes effect within this time.
-const TRUST: Duration = Duration::from_secs(4);
+pub(super) const TRUST: Duration = Duration::from_secs(4);
 
 /// How old an answer of the database may be to be trusted for [`TRUST`] from now.
-const PROMPT: Duration = Duration::from_millis(800);
+pub(super) const PROMPT: Duration = Duration::from_millis(800);
 
 /// How long a session that ended here is remembered: longer than any access token lives.
-const MEMORY: Duration = Duration::from_mins(20);
+pub(super) const MEMORY: Duration = Duration::from_mins(20);
 
 /// Most sessions that are remembered; more than that cost a query each.
-const CAPACITY: u64 = 100_000;
+pub(super) const CAPACITY: u64 = 100_000;
 
 /// A small cache in front of the table of sessions.
 #[derive(Debug, Clone)]

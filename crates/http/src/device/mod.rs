@@ -3,12 +3,10 @@
 mod status;
 
 use crate::{
-    auth::User,
+    auth::{DevicesRead, DevicesWrite, Scoped},
     body::Json,
     path::Path,
-    problem::{
-        AuthProblems, BodyProblems, InputProblems, NotFoundProblem, Problem, ServerProblems,
-    },
+    problem::{BodyProblems, InputProblems, NotFoundProblem, Problem, ServerProblems},
     query::Query,
     state::{AppState, random_bits},
     view::{PageView, found, page, secret},
@@ -143,11 +141,11 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 #[utoipa::path(
     tag = "devices",
     request_body = NewDevice,
-    responses((status = CREATED, body = ProvisionedDeviceView), AuthProblems, BodyProblems, ServerProblems)
+    responses((status = CREATED, body = ProvisionedDeviceView), Scoped<DevicesWrite>, BodyProblems, ServerProblems)
 )]
 #[post("/devices")]
 async fn device_create(
-    user: User,
+    user: Scoped<DevicesWrite>,
     state: Data<AppState>,
     new: Json<NewDevice>,
 ) -> Result<HttpResponse, Problem> {
@@ -166,11 +164,11 @@ async fn device_create(
 #[utoipa::path(
     tag = "devices",
     params(DeviceQuery),
-    responses((status = OK, body = PageView<DeviceView>), AuthProblems, InputProblems, ServerProblems)
+    responses((status = OK, body = PageView<DeviceView>), Scoped<DevicesRead>, InputProblems, ServerProblems)
 )]
 #[get("/devices")]
 async fn device_list(
-    user: User,
+    user: Scoped<DevicesRead>,
     request: HttpRequest,
     state: Data<AppState>,
     query: Query<DeviceQuery>,
@@ -195,11 +193,11 @@ async fn device_list(
 #[utoipa::path(
     tag = "devices",
     params(("id" = DeviceId, Path)),
-    responses((status = OK, body = DeviceView), AuthProblems, NotFoundProblem, ServerProblems)
+    responses((status = OK, body = DeviceView), Scoped<DevicesRead>, NotFoundProblem, ServerProblems)
 )]
 #[get("/devices/{id}")]
 async fn device_show(
-    user: User,
+    user: Scoped<DevicesRead>,
     state: Data<AppState>,
     id: Path<DeviceId>,
 ) -> Result<HttpResponse, Problem> {
@@ -214,11 +212,11 @@ async fn device_show(
     tag = "devices",
     params(("id" = DeviceId, Path)),
     request_body(content((DeviceChange = "application/json"), (DeviceChange = "application/merge-patch+json"))),
-    responses((status = OK, body = DeviceView), AuthProblems, NotFoundProblem, BodyProblems, ServerProblems)
+    responses((status = OK, body = DeviceView), Scoped<DevicesWrite>, NotFoundProblem, BodyProblems, ServerProblems)
 )]
 #[patch("/devices/{id}")]
 async fn device_update(
-    user: User,
+    user: Scoped<DevicesWrite>,
     state: Data<AppState>,
     id: Path<DeviceId>,
     change: Json<DeviceChange>,
@@ -233,11 +231,11 @@ async fn device_update(
 #[utoipa::path(
     tag = "devices",
     params(("id" = DeviceId, Path)),
-    responses((status = NO_CONTENT, description = "Deleted"), AuthProblems, NotFoundProblem, ServerProblems)
+    responses((status = NO_CONTENT, description = "Deleted"), Scoped<DevicesWrite>, NotFoundProblem, ServerProblems)
 )]
 #[delete("/devices/{id}")]
 async fn device_delete(
-    user: User,
+    user: Scoped<DevicesWrite>,
     state: Data<AppState>,
     id: Path<DeviceId>,
 ) -> Result<HttpResponse, Problem> {

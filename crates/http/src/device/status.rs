@@ -1,9 +1,9 @@
 //! When a device went online and offline.
 
 use crate::{
-    auth::User,
+    auth::{DevicesRead, Scoped},
     path::Path,
-    problem::{AuthProblems, InputProblems, NotFoundProblem, Problem, ServerProblems},
+    problem::{InputProblems, NotFoundProblem, Problem, ServerProblems},
     query::Query,
     state::AppState,
     view::{PageView, found, page},
@@ -53,11 +53,11 @@ struct StatusQuery {
 #[utoipa::path(
     tag = "devices",
     params(("id" = DeviceId, Path), StatusQuery),
-    responses((status = OK, body = PageView<StatusChangeView>), AuthProblems, NotFoundProblem, InputProblems, ServerProblems)
+    responses((status = OK, body = PageView<StatusChangeView>), Scoped<DevicesRead>, NotFoundProblem, InputProblems, ServerProblems)
 )]
 #[get("/devices/{id}/status-history")]
 pub(super) async fn device_status_history(
-    user: User,
+    user: Scoped<DevicesRead>,
     request: HttpRequest,
     state: Data<AppState>,
     id: Path<DeviceId>,

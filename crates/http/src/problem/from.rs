@@ -5,6 +5,7 @@ use crate::rate_limit::RateLimited;
 use domain::{
     alert::AlreadyResolved,
     alert_rule::{AlertRuleChangeError, TooManyRules},
+    api_key::{AlreadyExpired, TooManyApiKeys},
     device::DeviceChangeError,
     reading::ReadingError,
     rollup::RollupError,
@@ -98,6 +99,26 @@ impl From<TooManyRules> for Problem {
         let detail = error.to_string();
         Self::with_detail(ProblemKind::ValidationFailed, detail.clone()).and(
             FieldError::at_pointer(String::new(), "too_many_rules", detail),
+        )
+    }
+}
+
+impl From<AlreadyExpired> for Problem {
+    fn from(error: AlreadyExpired) -> Self {
+        let detail = error.to_string();
+        Self::invalid(FieldError::at_pointer(
+            "/expires_at".to_owned(),
+            "invalid_value",
+            detail,
+        ))
+    }
+}
+
+impl From<TooManyApiKeys> for Problem {
+    fn from(error: TooManyApiKeys) -> Self {
+        let detail = error.to_string();
+        Self::with_detail(ProblemKind::ValidationFailed, detail.clone()).and(
+            FieldError::at_pointer(String::new(), "too_many_api_keys", detail),
         )
     }
 }

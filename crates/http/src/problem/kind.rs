@@ -42,11 +42,15 @@ kinds! {
     /// The body is not what its `Content-Encoding` says.
     MalformedEncoding "malformed_encoding" BAD_REQUEST "The body cannot be inflated", "The body could not be inflated: it is broken off, corrupt or followed by something, or (zstd) needs a window of more than 8 MiB.";
     /// No access token, or not a good one.
-    Unauthenticated "unauthenticated" UNAUTHORIZED "Sign in first", "A valid access token is needed: Authorization: Bearer <token>.";
+    Unauthenticated "unauthenticated" UNAUTHORIZED "Sign in first", "A valid access token or API key is needed: Authorization: Bearer <token>.";
     /// Sign-in or refresh that failed.
     InvalidCredentials "invalid_credentials" UNAUTHORIZED "The credentials are not right", "The e-mail address or the password is wrong.";
     /// No device key, or not a good one.
     InvalidDeviceKey "invalid_device_key" UNAUTHORIZED "The device key is not right", "The key of a device is needed: X-Device-Key: rdk_….";
+    /// An API key, where only a user in a session will do.
+    SessionRequired "session_required" FORBIDDEN "A session is required", "An API key cannot do this: sign in, and use the access token.";
+    /// An API key that was not made for this.
+    InsufficientScope "insufficient_scope" FORBIDDEN "The API key lacks a scope", "The API key does not have the scope that this needs.";
     /// The device's owner has disabled it.
     DeviceDisabled "device_disabled" FORBIDDEN "The device is disabled", "Its owner has disabled this device; its readings are not taken.";
     /// There is no such thing, or it is someone else's.

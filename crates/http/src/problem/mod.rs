@@ -8,7 +8,7 @@ pub(crate) use kind::ProblemKind;
 pub(crate) use responses::{
     AcceptProblem, AlreadyResolvedProblem, AuthProblems, BodyProblems, CredentialProblems,
     EmailTakenProblem, IngestProblems, InputProblems, NotFoundProblem, PasswordProblems,
-    ServerProblems, all as documented_responses,
+    ScopeProblems, ServerProblems, all as documented_responses,
 };
 
 use crate::rate_limit::RateLimitFields;
@@ -38,6 +38,7 @@ struct More {
     errors: Vec<FieldError>,
     allow: Option<String>,
     receipt: Option<serde_json::Value>,
+    challenge: Option<String>,
     retry_after: Option<u64>,
     rate_limit: Option<RateLimitFields>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
@@ -124,6 +125,12 @@ impl Problem {
         self
     }
 
+    /// Says how to authenticate, where its kind does not.
+    pub(crate) fn challenging(mut self, challenge: String) -> Self {
+        self.more.challenge = Some(challenge);
+        self
+    }
+
     /// Says when to try again, in whole seconds.
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.more.retry_after = Some(seconds);
@@ -166,7 +173,8 @@ impl Problem {
         if let Some(seconds) = self.more.retry_after.or(self.kind.retry_after()) {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
-        if let Some(challenge) = self.kind.challenge() {
+        let challenge = self.more.challenge.as_deref();
+        if let Some(challenge) = challenge.or(self.kind.challenge()) {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
         if let Some(methods) = &self.more.allow {

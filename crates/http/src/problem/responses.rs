@@ -38,8 +38,10 @@ macro_rules! groups {
 }
 
 groups! {
-    /// What any operation of a user may answer.
-    AuthProblems: Unauthenticated;
+    /// What any operation that is for users in a session alone may answer.
+    AuthProblems: Unauthenticated SessionRequired;
+    /// What any operation that API keys may do, too, may answer.
+    ScopeProblems: Unauthenticated InsufficientScope;
     /// What any operation that needs the database may answer.
     ServerProblems: Unavailable QueryTimeout Overloaded Internal;
     /// What an operation on one thing may answer.

@@ -6,12 +6,9 @@ use super::{
 };
 use crate::{
     accept::wanted,
-    auth::User,
+    auth::{DevicesRead, ReadingsRead, Scoped},
     path::Path,
-    problem::{
-        AcceptProblem, AuthProblems, FieldError, InputProblems, NotFoundProblem, Problem,
-        ServerProblems,
-    },
+    problem::{AcceptProblem, FieldError, InputProblems, NotFoundProblem, Problem, ServerProblems},
     query::Query,
     state::AppState,
     view::{ListView, PageView, found, page},
@@ -117,12 +114,12 @@ impl From<MetricSummary> for MetricView {
             (ReadingView = "application/x-ndjson"),
             (String = "text/csv", example = "metric,recorded_at,value\r\ntemperature,2026-01-31T12:00:00Z,21.50\r\n"),
         )),
-        AuthProblems, NotFoundProblem, AcceptProblem, InputProblems, ServerProblems,
+        Scoped<ReadingsRead>, NotFoundProblem, AcceptProblem, InputProblems, ServerProblems,
     )
 )]
 #[get("/devices/{id}/readings")]
 pub(super) async fn reading_list(
-    user: User,
+    user: Scoped<ReadingsRead>,
     request: HttpRequest,
     state: Data<AppState>,
     id: Path<DeviceId>,
@@ -186,11 +183,11 @@ fn refuse_for_streams(parameters: [(&'static str, bool); 2]) -> Result<(), Probl
 #[utoipa::path(
     tag = "readings",
     params(("id" = DeviceId, Path), LatestQuery),
-    responses((status = OK, body = ListView<ReadingView>), AuthProblems, NotFoundProblem, InputProblems, ServerProblems)
+    responses((status = OK, body = ListView<ReadingView>), Scoped<DevicesRead>, NotFoundProblem, InputProblems, ServerProblems)
 )]
 #[get("/devices/{id}/latest")]
 pub(super) async fn reading_latest(
-    user: User,
+    user: Scoped<DevicesRead>,
     state: Data<AppState>,
     id: Path<DeviceId>,
     query: Query<LatestQuery>,
@@ -206,11 +203,11 @@ pub(super) async fn reading_latest(
 #[utoipa::path(
     tag = "readings",
     params(("id" = DeviceId, Path)),
-    responses((status = OK, body = ListView<MetricView>), AuthProblems, NotFoundProblem, ServerProblems)
+    responses((status = OK, body = ListView<MetricView>), Scoped<ReadingsRead>, NotFoundProblem, ServerProblems)
 )]
 #[get("/devices/{id}/metrics")]
 pub(super) async fn metric_list(
-    user: User,
+    user: Scoped<ReadingsRead>,
     state: Data<AppState>,
     id: Path<DeviceId>,
 ) -> Result<HttpResponse, Problem> {

@@ -7,10 +7,10 @@ mod view;
 pub(crate) use shared::Shared;
 
 use crate::{
-    auth::User,
+    auth::{ReadingsRead, Scoped},
     conditional::{self, Tagged},
     path::Path,
-    problem::{AuthProblems, InputProblems, NotFoundProblem, Problem, ProblemKind, ServerProblems},
+    problem::{InputProblems, NotFoundProblem, Problem, ProblemKind, ServerProblems},
     query::Query,
     state::AppState,
     view::found,
@@ -44,12 +44,12 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     responses(
         (status = OK, body = RollupView, headers(("ETag" = String, description = "Changes with the answer"))),
         (status = NOT_MODIFIED, description = "As it was when it had the `ETag` that was sent"),
-        AuthProblems, NotFoundProblem, InputProblems, ServerProblems
+        Scoped<ReadingsRead>, NotFoundProblem, InputProblems, ServerProblems
     )
 )]
 #[get("/devices/{id}/rollups")]
 async fn rollup_show(
-    user: User,
+    user: Scoped<ReadingsRead>,
     request: HttpRequest,
     state: Data<AppState>,
     id: Path<DeviceId>,
@@ -70,12 +70,12 @@ async fn rollup_show(
     responses(
         (status = OK, body = RollupView, headers(("ETag" = String, description = "Changes with the answer"))),
         (status = NOT_MODIFIED, description = "As it was when it had the `ETag` that was sent"),
-        AuthProblems, NotFoundProblem, InputProblems, ServerProblems
+        Scoped<ReadingsRead>, NotFoundProblem, InputProblems, ServerProblems
     )
 )]
 #[get("/rollups")]
 async fn rollup_list(
-    user: User,
+    user: Scoped<ReadingsRead>,
     request: HttpRequest,
     state: Data<AppState>,
     parameters: Query<FleetParameters>,

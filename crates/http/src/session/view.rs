@@ -19,7 +19,7 @@ use serde::Serialize;
 pub(crate) struct SignedInView {
     user: UserView,
     /// Send it as `Authorization: Bearer <access_token>`.
-    #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiIsImtpZCI6IjFmIn0.e30.c2ln")]
+    #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSIsImtpZCI6IjFmIn0.e30.c2ln")]
     access_token: String,
     #[schema(example = "Bearer")]
     token_type: &'static str,
@@ -39,10 +39,7 @@ impl SignedInView {
         token: &RefreshToken,
         now: DateTime<Utc>,
     ) -> Result<Self, Problem> {
-        let access_token = state
-            .tokens
-            .issue(user.id, session.id, now)
-            .map_err(|error| Problem::new(ProblemKind::Internal).because(error))?;
+        let access_token = state.tokens.issue(user.id, session.id, now)?;
         Ok(Self {
             user: user.into(),
             access_token,

@@ -21,9 +21,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// Whose data a query may see. Only this module makes one, from a session that is open.
+/// Whose data a query may see. Made from a session that is open, or from an API key, and from nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct OwnerId(UserId);
+pub struct OwnerId(pub(crate) UserId);
 
 impl OwnerId {
     /// The user behind it.
