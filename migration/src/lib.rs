@@ -16,6 +16,7 @@ mod m20261101_000011_device_status;
 mod m20261101_000012_rotation_and_deletion;
 mod m20261101_000014_signing_keys;
 mod m20261101_000015_api_keys;
+mod m20261101_000016_idempotency;
 mod m20261101_000018_rules_version;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000012_rotation_and_deletion::Migration),
             Box::new(m20261101_000014_signing_keys::Migration),
             Box::new(m20261101_000015_api_keys::Migration),
+            Box::new(m20261101_000016_idempotency::Migration),
             Box::new(m20261101_000018_rules_version::Migration),
         ]
     }

@@ -113,6 +113,7 @@ fn every_noun_of_the_domain_is_in_every_layer() {
         "alert_rule",
         "api_key",
         "device",
+        "idempotency",
         "reading",
         "rejection",
         "rollup",

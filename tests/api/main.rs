@@ -20,6 +20,7 @@ mod device;
 mod document_coverage;
 mod embedded;
 mod health;
+mod idempotency;
 mod migration;
 mod openapi;
 mod overload;

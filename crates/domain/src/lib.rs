@@ -10,6 +10,7 @@ pub mod device;
 pub mod duration;
 pub mod hex;
 mod id;
+pub mod idempotency;
 pub mod instant;
 pub mod page;
 pub mod password;

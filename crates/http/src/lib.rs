@@ -10,6 +10,7 @@ mod clock;
 mod conditional;
 mod device;
 mod health;
+mod idempotency;
 mod observe;
 mod openapi;
 mod path;

@@ -1,7 +1,7 @@
 //! The routes of the service, and the OpenAPI document that they make.
 
 use crate::{
-    alert, alert_rule, api_key, auth, device, health,
+    alert, alert_rule, api_key, auth, device, health, idempotency,
     problem::{FieldError, ProblemView, documented_responses},
     rate_limit, reading,
     reading::RejectedBatchView,
@@ -13,7 +13,7 @@ use utoipa::{
     OpenApi, PartialSchema, ToSchema,
     openapi::{
         OpenApi as Document, RefOr, Schema,
-        path::PathItem,
+        path::{Operation, PathItem},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -98,6 +98,7 @@ pub fn document() -> Document {
         .extend(problems.into_iter().map(|(name, it)| (name, it.into())));
     describe_rate_limits(&mut document);
     auth::describe(&mut document);
+    describe_replays(&mut document);
     describe_answers(&mut document);
     let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new()
@@ -137,6 +138,24 @@ fn describe_rate_limits(document: &mut Document) {
             for (name, header) in rate_limit::documented() {
                 response.headers.insert(name.to_owned(), header.into());
             }
+        }
+    }
+}
+
+/// Says of the answers that may be kept how they are told from new ones.
+fn describe_replays(document: &mut Document) {
+    let paths = document.paths.paths.values_mut();
+    let is_once = |it: &&mut Operation| {
+        let mut parameters = it.parameters.iter().flatten();
+        parameters.any(|it| matches!(it, RefOr::T(it) if it.name == "Idempotency-Key"))
+    };
+    let posts = paths.filter_map(|path| path.post.as_mut()).filter(is_once);
+    for (status, response) in posts.flat_map(|it| &mut it.responses.responses) {
+        if let RefOr::T(response) = response
+            && status.starts_with('2')
+        {
+            let (name, header) = idempotency::documented();
+            response.headers.insert(name.to_owned(), header.into());
         }
     }
 }

@@ -25,6 +25,18 @@ impl<T: DeserializeOwned> Query<T> {
     }
 }
 
+/// Refuses what only pages have: a stream has everything, and where it ends there is no more.
+pub(crate) fn refuse_for_streams(parameters: [(&'static str, bool); 2]) -> Result<(), Problem> {
+    match parameters.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let detail = "is for pages of JSON; a stream has everything";
+            let error = FieldError::at_parameter(name, "not_for_streams", detail.to_owned());
+            Err(Problem::invalid(error))
+        }
+    }
+}
+
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let deserializer = serde_html_form::Deserializer::from_bytes(query.as_bytes());
     serde_path_to_error::deserialize(deserializer).map_err(|error| {

@@ -7,6 +7,7 @@ use crate::{
     rate_limit::RateLimits,
     rollup::Shared,
 };
+use domain::seal::Sealer;
 use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{Db, ingest::Ingest, rejection::Rejections};
 use std::sync::{
@@ -33,6 +34,8 @@ pub struct Parts {
     pub rejections: Rejections,
     /// Sign access tokens. Whoever makes them has them refreshed every few seconds.
     pub signing_keys: SigningKeys,
+    /// Seals what is stored and must be read again.
+    pub sealer: Sealer,
     /// How fast readings may come.
     pub rate_limits: RateLimits,
     /// Figures for Prometheus.
@@ -50,6 +53,8 @@ pub struct AppState {
     pub(crate) rate_limits: RateLimits,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) passwords: Passwords,
+    /// Seals what is stored and must be read again.
+    pub(crate) sealer: Sealer,
     pub(crate) sessions: OpenSessions,
     pub(crate) api_keys: OpenApiKeys,
     pub(crate) clock: Clock,
@@ -88,6 +93,7 @@ impl AppState {
             tokens: Arc::new(Tokens::new(parts.signing_keys)),
             passwords: Passwords::new(auth.hashing_threads)
                 .map_err(|problem: Problem| PasswordsError(problem.to_string()))?,
+            sealer: parts.sealer,
             sessions: OpenSessions::default(),
             api_keys: OpenApiKeys::default(),
             clock: Clock,

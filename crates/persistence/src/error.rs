@@ -57,6 +57,11 @@ impl StoreError {
         }
     }
 
+    /// The answer to what was done could not be made, so that it is not to be done.
+    pub(crate) fn unkept(error: &impl std::fmt::Display) -> Self {
+        Self::Unexpected(DbErr::Custom(format!("no answer to keep: {error}")))
+    }
+
     /// Something changed between two looks at it.
     pub(crate) fn came_between() -> Self {
         Self::Contended(DbErr::Custom("another transaction came between".to_owned()))

@@ -10,6 +10,7 @@ mod db;
 pub mod device;
 mod error;
 pub mod health;
+pub mod idempotency;
 pub mod ingest;
 pub mod partition;
 pub mod reading;

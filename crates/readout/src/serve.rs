@@ -54,6 +54,7 @@ async fn serve(
         ingest,
         rejections: rejections.clone(),
         signing_keys: signing_keys.clone(),
+        sealer: database.sealer.clone(),
         rate_limits: rate_limits.clone(),
         metrics: metrics.clone(),
         migrations: migration::names(),

@@ -3,8 +3,8 @@
 use http::{Clock, RateLimits, SigningKeys, SigningKeysError};
 use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{
-    Db, StoreError, alert, device, ingest::IngestCount, partition, rejection::Rejections, rollup,
-    session, user,
+    Db, StoreError, alert, device, idempotency, ingest::IngestCount, partition,
+    rejection::Rejections, rollup, session, user,
 };
 use std::time::{Duration, Instant};
 use tokio::{sync::watch, task::JoinSet};
@@ -14,6 +14,9 @@ const PARTITION_EVERY: Duration = Duration::from_hours(1);
 
 /// How often sessions that have ended are removed.
 const SESSION_EVERY: Duration = Duration::from_hours(1);
+
+/// How often answers that were kept for a day are erased.
+const ANSWER_EVERY: Duration = Duration::from_mins(1);
 
 /// How often deleted devices are looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(5);
@@ -79,11 +82,12 @@ impl Workers {
         let (own, stopping) = each(db);
         tasks.spawn_local(repeat("session", stopping, async move || {
             let removed = session::delete_ended(&own, clock.now()).await?;
-            Ok(if removed > 0 {
-                PURGE_PAUSE
-            } else {
-                SESSION_EVERY
-            })
+            Ok(pause(removed > 0, SESSION_EVERY))
+        }));
+        let (own, stopping) = each(db);
+        tasks.spawn_local(repeat("idempotency", stopping, async move || {
+            let removed = idempotency::delete_expired(&own, clock.now()).await?;
+            Ok(pause(removed > 0, ANSWER_EVERY))
         }));
         let (own, stopping) = each(db);
         tasks.spawn_local(repeat("purge", stopping, async move || {
@@ -96,12 +100,12 @@ impl Workers {
         let (own, stopping) = each(db);
         tasks.spawn_local(repeat("offline", stopping, async move || {
             let more = device::find_offline(&own, clock.now()).await?;
-            Ok(if more { PURGE_PAUSE } else { SILENCE_EVERY })
+            Ok(pause(more, SILENCE_EVERY))
         }));
         let (own, stopping) = each(db);
         tasks.spawn_local(repeat("silence", stopping, async move || {
             let more = alert::find_silent(&own, clock.now()).await?;
-            Ok(if more { PURGE_PAUSE } else { SILENCE_EVERY })
+            Ok(pause(more, SILENCE_EVERY))
         }));
         if let Some(ingest) = ingest {
             let (own, stopping) = each(db);
@@ -159,6 +163,11 @@ impl Workers {
         let _ = self.stop.send(true);
         while self.tasks.join_next().await.is_some() {}
     }
+}
+
+/// How long to wait after a step of removing or looking for something.
+fn pause(more: bool, otherwise: Duration) -> Duration {
+    if more { PURGE_PAUSE } else { otherwise }
 }
 
 /// How fast hours are summed up beside ingest.

@@ -1,6 +1,8 @@
 //! `/devices` and `/devices/{id}`.
 
+mod bulk;
 mod list;
+mod sheet;
 mod status;
 mod tags;
 
@@ -56,6 +58,10 @@ async fn a_device_has_defaults() {
     assert_eq!(made.body["name"], "Boiler");
     assert_eq!(made.body["metadata"], json!({}));
     assert_eq!(made.body["offline_after"], "10m");
+    assert_eq!(made.body["enabled"], true);
+    let body = json!({"name": "Kettle", "enabled": false});
+    let made = user.post("/devices", &body).await.expect(201);
+    assert_eq!(made.body["enabled"], false);
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ impl Call {
 }
 
 /// Every operation. Those that end a thing or a session come last, since they are called in this order.
-pub(super) const CALLS: [Call; 44] = [
+pub(super) const CALLS: [Call; 46] = [
     call("health_live", Access::Public, Thing::None, 200),
     call("health_ready", Access::Public, Thing::None, 200),
     call("metrics_show", Access::Public, Thing::None, 200),
@@ -76,6 +76,8 @@ pub(super) const CALLS: [Call; 44] = [
     call("api_key_list", Access::User, Thing::None, 200),
     call("api_key_show", Access::Owner, Thing::ApiKey, 200),
     call("device_create", Access::User, Thing::None, 201).body(r#"{"name": "Boiler"}"#),
+    call("device_create_bulk", Access::User, Thing::None, 200)
+        .body(r#"{"devices": [{"name": "Boiler"}]}"#),
     call("device_list", Access::User, Thing::None, 200),
     call("device_show", Access::Owner, Thing::Device, 200),
     call("device_update", Access::Owner, Thing::Device, 200).body(r#"{"name": "Kettle"}"#),

@@ -67,6 +67,14 @@ pub struct NewDevice {
     #[serde(default = "default_offline_after")]
     #[schema(default = "10m", pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
     pub offline_after: Duration,
+    /// A disabled device keeps its data, and its readings are refused with 403.
+    #[serde(default = "default_enabled")]
+    #[schema(default = true, example = true)]
+    pub enabled: bool,
+}
+
+fn default_enabled() -> bool {
+    true
 }
 
 fn default_offline_after() -> Duration {

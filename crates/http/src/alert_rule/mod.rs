@@ -6,19 +6,26 @@ mod view;
 use crate::{
     auth::{AlertsRead, AlertsWrite, Scoped},
     body::Json,
+    idempotency::{Claim, IdempotencyHeader, Idempotent, Vault, once},
     path::Path,
-    problem::{BodyProblems, FieldError, InputProblems, NotFoundProblem, Problem, ServerProblems},
+    problem::{
+        BodyProblems, FieldError, InputProblems, NotFoundProblem, OnceProblems, Problem,
+        ServerProblems,
+    },
     query::Query,
     state::AppState,
     view::{PageView, found, page},
 };
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web::Data};
 use domain::{
-    alert_rule::{AlertRuleChange, AlertRuleId, Condition, NewAlertRule, Target},
+    alert_rule::{AlertRule, AlertRuleChange, AlertRuleId, Condition, NewAlertRule, Target},
     device::DeviceId,
     page::{Cursor, PageLimit},
 };
-use persistence::alert_rule::{self as store, AlertRuleFilter};
+use persistence::{
+    alert_rule::{self as store, AlertRuleFilter},
+    idempotency::Once,
+};
 use serde::Deserialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 use view::AlertRuleView;
@@ -70,18 +77,19 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 /// It judges readings that arrive from now on, by their time of measurement.
 #[utoipa::path(
     tag = "alert rules",
-    params(("id" = DeviceId, Path)),
+    params(("id" = DeviceId, Path), IdempotencyHeader),
     request_body = NewAlertRule,
-    responses((status = CREATED, body = AlertRuleView), Scoped<AlertsWrite>, NotFoundProblem, BodyProblems, ServerProblems)
+    responses((status = CREATED, body = AlertRuleView), Scoped<AlertsWrite>, NotFoundProblem, OnceProblems, ServerProblems)
 )]
 #[post("/devices/{id}/alert-rules")]
 async fn alert_rule_create(
     user: Scoped<AlertsWrite>,
     state: Data<AppState>,
     id: Path<DeviceId>,
-    new: Json<NewAlertRule>,
+    new: Idempotent<Json<NewAlertRule>>,
 ) -> Result<HttpResponse, Problem> {
-    create(&user, &state, Target::Device(id.0), &new.0).await
+    let new = (new.body.0, new.claim);
+    create(&user, &state, Target::Device(id.0), new).await
 }
 
 /// Arm a rule on a fleet
@@ -90,16 +98,17 @@ async fn alert_rule_create(
 /// open alert for each device.
 #[utoipa::path(
     tag = "alert rules",
+    params(IdempotencyHeader),
     request_body = NewAlertRule,
-    responses((status = CREATED, body = AlertRuleView), Scoped<AlertsWrite>, BodyProblems, ServerProblems)
+    responses((status = CREATED, body = AlertRuleView), Scoped<AlertsWrite>, OnceProblems, ServerProblems)
 )]
 #[post("/alert-rules")]
 async fn alert_rule_create_for_fleet(
     user: Scoped<AlertsWrite>,
     state: Data<AppState>,
-    new: Json<NewAlertRule>,
+    new: Idempotent<Json<NewAlertRule>>,
 ) -> Result<HttpResponse, Problem> {
-    let Json(mut new) = new;
+    let (Json(mut new), claim) = (new.body, new.claim);
     let selector = new.selector.take().ok_or_else(|| {
         wrong_selector(
             "",
@@ -107,19 +116,22 @@ async fn alert_rule_create_for_fleet(
             "is missing: a rule of one device is made under the device",
         )
     })?;
-    create(&user, &state, Target::Fleet(selector), &new).await
+    create(&user, &state, Target::Fleet(selector), (new, claim)).await
 }
 
 async fn create(
     user: &Scoped<AlertsWrite>,
     state: &AppState,
     target: Target,
-    new: &NewAlertRule,
+    (new, claim): (NewAlertRule, Option<Claim>),
 ) -> Result<HttpResponse, Problem> {
-    let condition = condition(new, "")?;
-    let new = (new, condition);
-    let rule = store::insert(&state.db, user.owner, &target, new, state.clock.now()).await?;
-    Ok(HttpResponse::Created().json(AlertRuleView::from(found(rule)??)))
+    let (new, now) = ((&new, condition(&new, "")?), state.clock.now());
+    let vault = Vault::new(state, user.owner, claim.as_ref());
+    let answer = |rule: &AlertRule| HttpResponse::Created().json(AlertRuleView::from(rule.clone()));
+    let work = async |once: &Once<'_, AlertRule>| {
+        store::insert(&state.db, user.owner, &target, new, once, now).await
+    };
+    once(&vault, answer, work, |rule| Ok(found(rule)??)).await
 }
 
 /// When a rule of a device fires, or which member of the body, below `path`, is to blame.

@@ -6,22 +6,27 @@ use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
 
 /// Reads JSON into a valid `T`, or says which member is to blame.
-pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // Settles first whether it is JSON, since the parser also calls a null or a number in the place of
     // a word, or a number out of range, broken JSON.
     serde_json::from_slice::<&RawValue>(body).map_err(|error| malformed(&error))?;
-    if !is_object(body) {
+    valid(body).map_err(Problem::invalid)
+}
+
+/// Reads what is JSON for sure into a valid `T`, or says which member is to blame.
+pub(crate) fn valid<T: DeserializeOwned>(json: &[u8]) -> Result<T, FieldError> {
+    if !is_object(json) {
         // A list would do for the parser, as the members of `T` in their order; not for us.
         let detail = "must be a JSON object".to_owned();
-        return Err(Problem::invalid(FieldError::at_pointer(
+        return Err(FieldError::at_pointer(
             String::new(),
             "invalid_value",
             detail,
-        )));
+        ));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
     serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| Problem::invalid(blame(error.path(), error.inner())))
+        .map_err(|error| blame(error.path(), error.inner()))
 }
 
 /// Whether the text begins as a JSON object does.

@@ -44,6 +44,11 @@ pub(super) fn require_json(request: &HttpRequest) -> Result<(), Problem> {
     if media_type != "application/json" && !merge_patch {
         return Err(Problem::new(ProblemKind::UnsupportedMediaType));
     }
+    require_plain(request)
+}
+
+/// Refuses a body that is packed.
+pub(crate) fn require_plain(request: &HttpRequest) -> Result<(), Problem> {
     match joined(request, &header::CONTENT_ENCODING).as_str() {
         "" | "identity" => Ok(()),
         _ => Err(Problem::with_detail(

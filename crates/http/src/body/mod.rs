@@ -4,9 +4,9 @@ mod blame;
 mod inflate;
 mod media;
 
-pub(crate) use blame::{escape, malformed};
+pub(crate) use blame::{escape, malformed, parse, valid};
 pub(crate) use inflate::{inflate, inflate_whole};
-pub(crate) use media::{Coding, media_type};
+pub(crate) use media::{Coding, media_type, require_plain};
 
 use crate::problem::{Problem, ProblemKind};
 use actix_web::{
@@ -14,7 +14,6 @@ use actix_web::{
     http::header,
     web::{Bytes, BytesMut},
 };
-use blame::parse;
 use futures_util::{StreamExt, future::LocalBoxFuture};
 use media::require_json;
 use serde::de::DeserializeOwned;
@@ -26,9 +25,33 @@ const JSON_LIMIT: usize = 64 * 1024;
 /// How long a body may take to arrive, however small it is.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// What the body of a request is read into.
+pub(crate) trait FromBody: Sized {
+    /// Most bytes of it.
+    const LIMIT: usize;
+
+    /// Refuses a request whose headers say that its body is something else.
+    fn expect(request: &HttpRequest) -> Result<(), Problem>;
+
+    /// Reads the whole body.
+    fn from_body(request: &HttpRequest, body: &[u8]) -> Result<Self, Problem>;
+}
+
 /// A JSON body that is a valid `T`.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromBody for Json<T> {
+    const LIMIT: usize = JSON_LIMIT;
+
+    fn expect(request: &HttpRequest) -> Result<(), Problem> {
+        require_json(request)
+    }
+
+    fn from_body(_: &HttpRequest, body: &[u8]) -> Result<Self, Problem> {
+        parse(body).map(Self)
+    }
+}
 
 impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     type Error = Problem;
@@ -37,9 +60,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            require_json(&request)?;
-            let body = read(&request, payload, JSON_LIMIT, |_| Ok(())).await?;
-            parse(&body).map(Self)
+            Self::expect(&request)?;
+            let body = read(&request, payload, Self::LIMIT, |_| Ok(())).await?;
+            Self::from_body(&request, &body)
         })
     }
 }

@@ -1,83 +1,46 @@
 //! Devices over HTTP.
 
+mod bulk;
+mod export;
+mod sheet;
 mod status;
+mod view;
 
 use crate::{
+    accept::wanted,
     auth::{DevicesRead, DevicesWrite, Scoped},
     body::Json,
+    idempotency::{IdempotencyHeader, Idempotent, Vault, once},
     path::Path,
-    problem::{BodyProblems, InputProblems, NotFoundProblem, Problem, ServerProblems},
-    query::Query,
+    problem::{
+        AcceptProblem, BodyProblems, InputProblems, NotFoundProblem, OnceProblems, Problem,
+        ServerProblems,
+    },
+    query::{Query, refuse_for_streams},
     state::{AppState, random_bits},
     view::{PageView, found, page, secret},
 };
-use actix_web::{HttpRequest, HttpResponse, delete, get, http::StatusCode, patch, post, web::Data};
-use chrono::{DateTime, Utc};
-use domain::{
-    device::{
-        Device, DeviceChange, DeviceId, DeviceKey, DeviceStatus, Metadata, NewDevice, TagFilters,
-        Tags,
+use actix_web::{
+    HttpRequest, HttpResponse, delete, get,
+    http::{
+        StatusCode,
+        header::{HeaderValue, VARY},
     },
-    duration::Duration,
+    patch, post,
+    web::Data,
+};
+use domain::{
+    device::{Device, DeviceChange, DeviceId, DeviceKey, DeviceStatus, NewDevice, TagFilters},
     page::{Cursor, PageLimit},
     user::{DisplayName, DisplayNameError},
 };
-use persistence::device::{self as store, DeviceFilter};
-use serde::{Deserialize, Serialize};
+use persistence::{
+    device::{self as store, DeviceFilter},
+    idempotency::Once,
+};
+use serde::Deserialize;
 use utoipa_actix_web::service_config::ServiceConfig;
-
-/// A device.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = Device)]
-struct DeviceView {
-    id: DeviceId,
-    name: DisplayName,
-    /// The first characters of its key, to tell keys apart by.
-    #[schema(example = "rdk_7Qk4bJ")]
-    key_prefix: String,
-    status: DeviceStatus,
-    /// A disabled device keeps its data, and its readings are refused with 403.
-    enabled: bool,
-    /// When it last posted a reading; moves at most once a second.
-    #[schema(required = true)]
-    last_seen_at: Option<DateTime<Utc>>,
-    metadata: Metadata,
-    tags: Tags,
-    /// Silence after which it counts as offline.
-    #[schema(pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
-    offline_after: Duration,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Device> for DeviceView {
-    fn from(device: Device) -> Self {
-        Self {
-            id: device.id,
-            name: device.name,
-            key_prefix: device.key_prefix,
-            status: device.status,
-            enabled: device.enabled,
-            last_seen_at: device.last_seen_at,
-            metadata: device.metadata,
-            tags: device.tags,
-            offline_after: device.offline_after,
-            created_at: device.created_at,
-            updated_at: device.updated_at,
-        }
-    }
-}
-
-/// A device that was provisioned just now, with its key.
-#[derive(Serialize, utoipa::ToSchema)]
-#[schema(as = ProvisionedDevice)]
-struct ProvisionedDeviceView {
-    #[serde(flatten)]
-    device: DeviceView,
-    /// What the device authenticates with. It is shown here once and never again.
-    #[schema(example = "rdk_7Qk4bJ0vZ5mW8xY1cT3nL6pR9sD2fG4hK7jM0qB5uVaXeIo2dPiSw9")]
-    device_key: String,
-}
+use view::{DeviceView, ProvisionedDeviceView};
 
 /// Which devices to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -94,13 +57,12 @@ struct DeviceQuery {
     #[serde(default)]
     #[param(value_type = Vec<String>, required = false, max_items = 32, example = json!(["site:north"]))]
     tag: TagFilters,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the page before. Not for streams.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<DeviceId>>,
-    /// How many devices a page has, 1 to 500.
-    #[serde(default)]
+    /// How many devices a page has, 1 to 500. Not for streams.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500, default = 50)]
-    limit: PageLimit,
+    limit: Option<PageLimit>,
 }
 
 /// A text to look for; an empty one, as an empty search box sends it, is none.
@@ -128,6 +90,7 @@ impl TryFrom<String> for Search {
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .service(device_create)
+        .service(bulk::device_create_bulk)
         .service(device_list)
         .service(device_show)
         .service(status::device_status_history)
@@ -137,34 +100,48 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 
 /// Provision a device
 ///
-/// The key in the answer is shown once and never again.
+/// The key in the answer is shown once and never again: send an `Idempotency-Key`, so that an answer that is lost on
+/// the way can be had again.
 #[utoipa::path(
     tag = "devices",
+    params(IdempotencyHeader),
     request_body = NewDevice,
-    responses((status = CREATED, body = ProvisionedDeviceView), Scoped<DevicesWrite>, BodyProblems, ServerProblems)
+    responses((status = CREATED, body = ProvisionedDeviceView), Scoped<DevicesWrite>, OnceProblems, ServerProblems)
 )]
 #[post("/devices")]
 async fn device_create(
     user: Scoped<DevicesWrite>,
     state: Data<AppState>,
-    new: Json<NewDevice>,
+    new: Idempotent<Json<NewDevice>>,
 ) -> Result<HttpResponse, Problem> {
-    let key = DeviceKey::new(random_bits()?);
-    let device = store::insert(&state.db, user.owner, &new.0, &key, state.clock.now()).await?;
-    let answer = ProvisionedDeviceView {
-        device: device.into(),
-        device_key: key.reveal().to_owned(),
+    let (Json(new), claim) = (new.body, new.claim);
+    let (key, now) = (DeviceKey::new(random_bits()?), state.clock.now());
+    let vault = Vault::new(&state, user.owner, claim.as_ref());
+    let answer = |device: &Device| {
+        let view = ProvisionedDeviceView::new(device.clone(), &key);
+        secret(StatusCode::CREATED, &view)
     };
-    Ok(secret(StatusCode::CREATED, &answer))
+    let work = async |once: &Once<'_, Device>| {
+        store::insert(&state.db, user.owner, (&new, &key), once, now).await
+    };
+    once(&vault, answer, work, Ok).await
 }
 
 /// List devices
 ///
-/// In the order of provisioning.
+/// In the order of provisioning, as a page of JSON or, as the `Accept` header says, as a sheet of all of them
+/// (`text/csv`, RFC 4180) in the columns that `POST /devices/bulk` takes, and some more. Their keys are not in it. A
+/// sheet that fails half way is broken off and never looks complete.
 #[utoipa::path(
     tag = "devices",
     params(DeviceQuery),
-    responses((status = OK, body = PageView<DeviceView>), Scoped<DevicesRead>, InputProblems, ServerProblems)
+    responses(
+        (status = OK, content(
+            (PageView<DeviceView> = "application/json"),
+            (String = "text/csv", example = json!(sheet::EXAMPLE_OUT)),
+        )),
+        Scoped<DevicesRead>, AcceptProblem, InputProblems, ServerProblems,
+    )
 )]
 #[get("/devices")]
 async fn device_list(
@@ -185,8 +162,20 @@ async fn device_list(
         search: search.and_then(Search::get),
         tags: tag,
     };
-    let devices = store::list(&state.db, user.owner, &filter, cursor, limit).await?;
-    Ok(page::<_, _, DeviceView>(&request, devices))
+    let mut response = match wanted(request.headers(), &sheet::FORMS)? {
+        sheet::Form::Json => {
+            let limit = limit.unwrap_or_default();
+            let devices = store::list(&state.db, user.owner, &filter, cursor, limit).await?;
+            page::<_, _, DeviceView>(&request, devices)
+        }
+        sheet::Form::Csv => {
+            refuse_for_streams([("cursor", cursor.is_some()), ("limit", limit.is_some())])?;
+            export::export(&state, user.owner, filter).await?
+        }
+    };
+    let accept = HeaderValue::from_static("Accept");
+    response.headers_mut().insert(VARY, accept);
+    Ok(response)
 }
 
 /// Show a device

@@ -67,6 +67,10 @@ kinds! {
     AlertAlreadyResolved "alert_already_resolved" CONFLICT "The alert is already resolved", "The alert is already resolved.";
     /// Another value is stored for this metric and time.
     ReadingConflict "reading_conflict" CONFLICT "Another value is stored", "A reading of this metric at this time is stored with another value.";
+    /// A request with the same key is being done.
+    IdempotencyInFlight "idempotency_in_flight" CONFLICT "The same request is being done", "A request with this Idempotency-Key is being done right now: try again to hear what became of it.";
+    /// The key was sent with another request.
+    IdempotencyMismatch "idempotency_mismatch" UNPROCESSABLE_ENTITY "The key stands for another request", "This Idempotency-Key was sent with another method, path or body within the last 24 hours: take a new key for a new request.";
     /// The body is too large, or has too many readings.
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "The body is too large", "The body is too large.";
     /// The content type or encoding is none that is taken here.
@@ -98,7 +102,8 @@ impl ProblemKind {
             StatusCode::SERVICE_UNAVAILABLE,
             StatusCode::TOO_MANY_REQUESTS,
         ];
-        later.contains(&self.status()).then_some(1)
+        let is_later = later.contains(&self.status()) || self == Self::IdempotencyInFlight;
+        is_later.then_some(1)
     }
 
     /// How to authenticate (RFC 9110, section 11.6.1), where that was what failed.

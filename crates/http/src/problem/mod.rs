@@ -7,8 +7,8 @@ mod responses;
 pub(crate) use kind::ProblemKind;
 pub(crate) use responses::{
     AcceptProblem, AlreadyResolvedProblem, AuthProblems, BodyProblems, CredentialProblems,
-    EmailTakenProblem, IngestProblems, InputProblems, NotFoundProblem, PasswordProblems,
-    ScopeProblems, ServerProblems, all as documented_responses,
+    EmailTakenProblem, IngestProblems, InputProblems, NotFoundProblem, OnceProblems,
+    PasswordProblems, ScopeProblems, ServerProblems, all as documented_responses,
 };
 
 use crate::rate_limit::RateLimitFields;
@@ -16,7 +16,7 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{StatusCode, header},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{error::Error, fmt, sync::Arc};
 
 /// The media type of problem details.
@@ -45,7 +45,7 @@ struct More {
 }
 
 /// What is wrong with one part of a request.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct FieldError {
     /// Where it is in the body, as a JSON pointer (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,7 +200,7 @@ impl Problem {
 
 impl FieldError {
     /// The blame in one sentence.
-    fn blame(&self) -> String {
+    pub(crate) fn blame(&self) -> String {
         let place = self
             .pointer
             .as_deref()

@@ -55,6 +55,9 @@ groups! {
     /// What an operation with a JSON body that has the user's password may answer.
     PasswordProblems: MalformedJson MalformedRequest RequestTimeout PayloadTooLarge ValidationFailed WrongPassword
         UnsupportedMediaType;
+    /// What an operation that is done once for its key may answer to its body and its key.
+    OnceProblems: MalformedJson MalformedRequest RequestTimeout IdempotencyInFlight PayloadTooLarge UnsupportedMediaType
+        ValidationFailed IdempotencyMismatch;
     /// What signing up alone may answer.
     EmailTakenProblem: EmailTaken;
     /// What exchanging credentials may answer.

@@ -9,7 +9,7 @@ use crate::{
     auth::{DevicesRead, ReadingsRead, Scoped},
     path::Path,
     problem::{AcceptProblem, FieldError, InputProblems, NotFoundProblem, Problem, ServerProblems},
-    query::Query,
+    query::{Query, refuse_for_streams},
     state::AppState,
     view::{ListView, PageView, found, page},
 };
@@ -163,18 +163,6 @@ pub(super) async fn reading_list(
         response.headers_mut().insert(name, value);
     }
     Ok(response)
-}
-
-/// Refuses what only pages have: a stream has everything, and where it ends there is no more.
-fn refuse_for_streams(parameters: [(&'static str, bool); 2]) -> Result<(), Problem> {
-    match parameters.into_iter().find(|(_, given)| *given) {
-        None => Ok(()),
-        Some((name, _)) => {
-            let detail = "is for pages of JSON; a stream has everything from start to end";
-            let error = FieldError::at_parameter(name, "not_for_streams", detail.to_owned());
-            Err(Problem::invalid(error))
-        }
-    }
 }
 
 /// The latest reading of each metric

@@ -1,11 +1,6 @@
 //! Sessions as they are answered.
 
-use crate::{
-    auth::ACCESS_LIFETIME,
-    problem::{Problem, ProblemKind},
-    state::AppState,
-    user::UserView,
-};
+use crate::{auth::ACCESS_LIFETIME, problem::Problem, state::AppState, user::UserView};
 use chrono::{DateTime, Utc};
 use domain::{
     session::{Client, RefreshToken, Session, SessionId},

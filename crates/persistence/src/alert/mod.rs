@@ -9,7 +9,7 @@ mod transition;
 
 pub(crate) use episode::{Verdict, apply};
 pub use silence::find_silent;
-pub(crate) use silence::{HEARD_EVERY, listen_again};
+pub(crate) use silence::{HEARD_EVERY, listen_again, listen_to};
 pub(crate) use state::{Standing, begin_judging, follow_tags, keep, stretches};
 pub use timeline::{TimelineKey, timeline};
 pub(crate) use transition::{Of, end_open};

@@ -26,19 +26,25 @@ const LOCK: i64 = 0x5265_6164_6f75_7406;
 
 /// Begins to wait for readings on all devices that a rule watches, if silence matters to it.
 pub(super) async fn listen(tx: &Tx, rule: AlertRuleId, now: Timestamp) -> Result<(), StoreError> {
-    wait(tx, "rule.id = $1", "update set check_at = $2", rule.0, now).await
+    let otherwise = "update set check_at = $2";
+    wait(tx, "rule.id = any($1)", otherwise, vec![rule.0], now).await
 }
 
-/// Begins to wait for readings of a device that is new to a fleet.
-pub(super) async fn listen_to(tx: &Tx, device: DeviceId, now: Timestamp) -> Result<(), StoreError> {
-    wait(tx, "device.id = $1", "nothing", device.0, now).await
+/// Begins to wait for readings of devices that are new to a fleet.
+pub(crate) async fn listen_to(
+    tx: &Tx,
+    devices: &[DeviceId],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let ids = devices.iter().map(|id| id.0).collect();
+    wait(tx, "device.id = any($1)", "nothing", ids, now).await
 }
 
 async fn wait(
     tx: &Tx,
     of: &str,
     otherwise: &str,
-    id: Uuid,
+    ids: Vec<Uuid>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sql = format!(
@@ -52,7 +58,7 @@ async fn wait(
          on conflict (rule_id, device_id) do {otherwise}"
     );
     let statement = sqlx::query(AssertSqlSafe(sql));
-    tx.execute(statement.bind(id).bind(now)).await.map(|_| ())
+    tx.execute(statement.bind(ids).bind(now)).await.map(|_| ())
 }
 
 /// After it has changed what a rule makes of silence: an alert of silence ends, and waiting begins anew.

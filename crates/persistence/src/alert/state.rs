@@ -182,7 +182,7 @@ pub(crate) async fn begin_judging(
     silence::listen(tx, rule, now).await
 }
 
-/// After a device's tags changed, or it was provisioned: rules of fleets that it has left end their alerts on it and
+/// After a device's tags changed: rules of fleets that it has left end their alerts on it and
 /// forget it, and those of fleets that it has joined wait for it.
 pub(crate) async fn follow_tags(
     tx: &Tx,
@@ -197,5 +197,5 @@ pub(crate) async fn follow_tags(
              and rule.device_id is null and not device.tags @> rule.tags",
     );
     tx.execute(forget.bind(device.0)).await?;
-    silence::listen_to(tx, device, now).await
+    silence::listen_to(tx, &[device], now).await
 }

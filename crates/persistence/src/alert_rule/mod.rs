@@ -7,7 +7,11 @@ mod watched;
 pub use preview::{PreviewSeries, preview_page, preview_series};
 pub(crate) use row::{condition, no_data, parse_comparator, parse_severity};
 
-use crate::{Db, StoreError, alert, device, session::OwnerId};
+use crate::{
+    Db, StoreError, Tx, alert, device,
+    idempotency::{Once, Outcome},
+    session::OwnerId,
+};
 use domain::{
     Timestamp,
     alert::ResolvedReason,
@@ -41,9 +45,10 @@ pub async fn insert(
     owner: OwnerId,
     target: &Target,
     (new, condition): (&NewAlertRule, Condition),
+    once: &Once<'_, AlertRule>,
     now: Timestamp,
-) -> Result<Option<Result<AlertRule, TooManyRules>>, StoreError> {
-    db.transaction("alert_rule.insert", async |tx| {
+) -> Result<Outcome<Option<Result<AlertRule, TooManyRules>>>, StoreError> {
+    let work = async |tx: &Tx| {
         if !watched::lock(tx, owner, &[target]).await? {
             return Ok(None);
         }
@@ -79,8 +84,9 @@ pub async fn insert(
         let rule = AlertRule::try_from(row.insert(tx).await?)?;
         alert::begin_judging(tx, rule.id, now).await?;
         Ok(Some(Ok(rule)))
-    })
-    .await
+    };
+    once.run((db, "alert_rule.insert"), (owner, now), work)
+        .await
 }
 
 /// Which rules to list.

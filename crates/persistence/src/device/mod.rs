@@ -1,21 +1,22 @@
 //! Devices of an owner.
 
+mod insert;
 mod offline;
 mod purge;
 pub(crate) mod row;
 mod status;
 
+pub use insert::{insert, insert_many};
 pub use offline::find_offline;
 pub use purge::purge;
 pub use status::{StatusKey, status_history};
 
-use crate::{Db, StoreError, Tx, alert, session::OwnerId};
+use crate::{Db, StoreError, Tx, alert, idempotency, session::OwnerId};
 use domain::{
     Timestamp,
     alert::ResolvedReason,
     device::{
-        Device, DeviceChange, DeviceChangeError, DeviceId, DeviceKey, DeviceStatus, NewDevice,
-        TagFilter, TagFilters,
+        Device, DeviceChange, DeviceChangeError, DeviceId, DeviceStatus, TagFilter, TagFilters,
     },
     page::{Cursor, Page, PageLimit},
 };
@@ -73,42 +74,6 @@ async fn join_fleets(tx: &Tx, owner: OwnerId) -> Result<(), StoreError> {
     tx.execute(statement.bind(owner.uuid())).await.map(|_| ())
 }
 
-/// Provisions a device.
-pub async fn insert(
-    db: &Db,
-    owner: OwnerId,
-    new: &NewDevice,
-    key: &DeviceKey,
-    now: Timestamp,
-) -> Result<Device, StoreError> {
-    db.transaction("device.insert", async |tx| {
-        join_fleets(tx, owner).await?;
-        let device = row::ActiveModel {
-            id: Set(Uuid::now_v7()),
-            owner_id: Set(owner.uuid()),
-            name: Set(new.name.clone().into()),
-            device_key: Set(key.hash().to_hex()),
-            key_prefix: Set(key.prefix().to_owned()),
-            status: Set(DeviceStatus::Offline.as_str().to_owned()),
-            enabled: Set(true),
-            last_seen_at: Set(None),
-            offline_after: Set(whole_seconds(new.offline_after)),
-            metadata: Set(new.metadata.clone().into_value()),
-            tags: Set(new.tags.clone().into_value()),
-            created_at: Set(now),
-            updated_at: Set(now),
-            deleted_at: Set(None),
-            check_at: Set(None),
-        };
-        let device = Device::try_from(device.insert(tx).await?)?;
-        if !new.tags.is_empty() {
-            alert::follow_tags(tx, device.id, now).await?;
-        }
-        Ok(device)
-    })
-    .await
-}
-
 /// One device.
 pub async fn find(db: &Db, owner: OwnerId, id: DeviceId) -> Result<Option<Device>, StoreError> {
     db.transaction("device.find", async |tx| {
@@ -141,17 +106,9 @@ fn has(filter: &TagFilter) -> Expr {
     }
 }
 
-/// Devices in the order of provisioning.
-pub async fn list(
-    db: &Db,
-    owner: OwnerId,
-    filter: &DeviceFilter,
-    after: Option<Cursor<DeviceId>>,
-    limit: PageLimit,
-) -> Result<Page<Device, DeviceId>, StoreError> {
-    let mut query = owned(owner)
-        .order_by_asc(row::Column::Id)
-        .limit(u64::from(limit.get()) + 1);
+/// The owner's devices that have what a filter asks for.
+fn matching(owner: OwnerId, filter: &DeviceFilter) -> Select<row::Entity> {
+    let mut query = owned(owner);
     if let Some(status) = filter.status {
         query = query.filter(row::Column::Status.eq(status.as_str()));
     }
@@ -162,10 +119,23 @@ pub async fn list(
             .replace('_', "\\_");
         query = query.filter(Expr::col(row::Column::Name).ilike(format!("%{escaped}%")));
     }
-    query = filter
+    filter
         .tags
         .iter()
-        .fold(query, |query, tag| query.filter(has(tag)));
+        .fold(query, |query, tag| query.filter(has(tag)))
+}
+
+/// Devices in the order of provisioning.
+pub async fn list(
+    db: &Db,
+    owner: OwnerId,
+    filter: &DeviceFilter,
+    after: Option<Cursor<DeviceId>>,
+    limit: PageLimit,
+) -> Result<Page<Device, DeviceId>, StoreError> {
+    let mut query = matching(owner, filter)
+        .order_by_asc(row::Column::Id)
+        .limit(u64::from(limit.get()) + 1);
     if let Some(Cursor(id)) = after {
         query = query.filter(row::Column::Id.gt(id.0));
     }
@@ -176,6 +146,26 @@ pub async fn list(
             .map(Device::try_from)
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(devices, limit, |device| device.id))
+    })
+    .await
+}
+
+/// The names of tags that devices have, in alphabetical order, at most so many.
+pub async fn tag_keys(
+    db: &Db,
+    owner: OwnerId,
+    filter: &DeviceFilter,
+    most: u64,
+) -> Result<Vec<String>, StoreError> {
+    let key = || Expr::cust("jsonb_object_keys(tags)");
+    let query = matching(owner, filter)
+        .select_only()
+        .expr_as(key(), "key")
+        .distinct()
+        .order_by_asc(key())
+        .limit(most);
+    db.transaction("device.tag_keys", async |tx| {
+        Ok(query.clone().into_tuple().all(tx).await?)
     })
     .await
 }
@@ -240,6 +230,7 @@ pub async fn delete(
         let mut row = row.into_active_model();
         row.deleted_at = Set(Some(now));
         row.update(tx).await?;
+        idempotency::delete_of(tx, owner, id).await?;
         alert::end_open(
             tx,
             alert::Of::Device(id),

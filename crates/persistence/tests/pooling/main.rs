@@ -16,6 +16,7 @@ use persistence::{
     Db, DbSettings,
     alert_rule::{self, AlertRuleFilter},
     device,
+    idempotency::Once,
     session::{self, OwnerId},
     user,
 };
@@ -78,9 +79,9 @@ async fn one_device(db: &Db, owner: OwnerId, task: usize, round: usize) -> Devic
     let name = format!("device {task} {round}");
     let new = json!({"name": name, "metadata": {"task": task, "round": round}});
     let new: NewDevice = serde_json::from_value(new).unwrap();
-    let made = device::insert(db, owner, &new, &DeviceKey::new(bits()), now())
-        .await
-        .unwrap();
+    let new = (&new, &DeviceKey::new(bits()));
+    let made = device::insert(db, owner, new, &Once::freely(), now()).await;
+    let made = made.unwrap().done().unwrap();
     let read = device::find(db, owner, made.id).await.unwrap();
     assert_eq!(read.as_ref(), Some(&made));
 
@@ -109,8 +110,9 @@ async fn one_rule(db: &Db, owner: OwnerId, device: DeviceId, task: usize, round:
     ))
     .unwrap();
     let (target, condition) = (Target::Device(device), new.condition().unwrap());
-    let rule = alert_rule::insert(db, owner, &target, (&new, condition), now()).await;
-    let rule = rule.unwrap().unwrap().unwrap();
+    let new = (&new, condition);
+    let rule = alert_rule::insert(db, owner, &target, new, &Once::freely(), now()).await;
+    let rule = rule.unwrap().done().unwrap().unwrap().unwrap();
     assert_eq!(rule.condition.threshold().to_string(), threshold);
     let read = alert_rule::find(db, owner, rule.id).await.unwrap();
     assert_eq!(read.as_ref(), Some(&rule));

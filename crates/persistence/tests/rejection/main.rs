@@ -12,6 +12,7 @@ use domain::{
 };
 use persistence::{
     Db, DbSettings, device,
+    idempotency::Once,
     rejection::{self, Refused, Rejections},
     session::{self, OwnerId},
     user,
@@ -44,9 +45,9 @@ async fn owner(db: &Db, number: u8) -> OwnerId {
 
 async fn device(db: &Db, owner: OwnerId, number: u8) -> Device {
     let new = serde_json::from_value(json!({"name": "Boiler"})).unwrap();
-    device::insert(db, owner, &new, &DeviceKey::new([number; 32]), at(0))
-        .await
-        .unwrap()
+    let new = (&new, &DeviceKey::new([number; 32]));
+    let made = device::insert(db, owner, new, &Once::freely(), at(0)).await;
+    made.unwrap().done().unwrap()
 }
 
 fn note(rejections: &Rejections, device: &Device, code: &'static str, second: i64) {

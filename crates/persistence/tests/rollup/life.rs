@@ -17,6 +17,7 @@ use domain::{
 use futures_util::future::join_all;
 use persistence::{
     Db, DbSettings, StoreError, alert_rule, device,
+    idempotency::Once,
     ingest::{Ingest, IngestError, IngestSettings, Mode, Submission},
     rollup,
     session::{self, OwnerId},
@@ -135,8 +136,9 @@ impl Life {
         bits[..8].copy_from_slice(&self.keys.to_be_bytes());
         let key = DeviceKey::new(bits);
         let new = serde_json::from_value(json!({"name": "Boiler"})).unwrap();
-        let made = device::insert(&self.plain.0, self.owner, &new, &key, self.now).await;
-        let id = made.unwrap().id;
+        let (db, now) = (&self.plain.0, self.now);
+        let made = device::insert(db, self.owner, (&new, &key), &Once::freely(), now).await;
+        let id = made.unwrap().done().unwrap().id;
         if place == DEVICES - 1 {
             let new: NewAlertRule = serde_json::from_value(
                 json!({"metric": METRICS[0], "comparator": "gt", "threshold": 5}),
@@ -145,9 +147,9 @@ impl Life {
             let rule = {
                 let (target, condition) = (Target::Device(id), new.condition().unwrap());
                 let new = (&new, condition);
-                alert_rule::insert(&self.plain.0, self.owner, &target, new, self.now).await
+                alert_rule::insert(db, self.owner, &target, new, &Once::freely(), now).await
             };
-            rule.unwrap().unwrap().unwrap();
+            rule.unwrap().done().unwrap().unwrap().unwrap();
         }
         (id, key)
     }
