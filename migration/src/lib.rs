@@ -14,6 +14,7 @@ mod m20261101_000009_device_tags;
 mod m20261101_000010_alert_engine;
 mod m20261101_000011_device_status;
 mod m20261101_000012_rotation_and_deletion;
+mod m20261101_000013_outbox;
 mod m20261101_000014_signing_keys;
 mod m20261101_000015_api_keys;
 mod m20261101_000016_idempotency;
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000010_alert_engine::Migration),
             Box::new(m20261101_000011_device_status::Migration),
             Box::new(m20261101_000012_rotation_and_deletion::Migration),
+            Box::new(m20261101_000013_outbox::Migration),
             Box::new(m20261101_000014_signing_keys::Migration),
             Box::new(m20261101_000015_api_keys::Migration),
             Box::new(m20261101_000016_idempotency::Migration),

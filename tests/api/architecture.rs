@@ -120,6 +120,7 @@ fn every_noun_of_the_domain_is_in_every_layer() {
         "session",
         "signing_key",
         "user",
+        "verification",
     ] {
         for layer in [
             "crates/domain/src",

@@ -43,6 +43,10 @@ async fn a_malformed_setting_is_refused_by_name() {
         ("RATE_LIMIT_OWNER", "many"),
         ("AUTH_SECRET", "too short"),
         ("AUTH_SECRET_PREVIOUS", "too short"),
+        ("SMTP_URL", "too short"),
+        ("MAIL_FROM", "nobody"),
+        ("PUBLIC_URL", "readout.example"),
+        ("APP_URL", "ftp://app.example"),
     ] {
         let mut settings = App::settings(&database);
         settings.retain(|(known, _)| *known != name);
@@ -121,6 +125,7 @@ async fn help_tells_every_setting_and_no_secret() {
             "DATABASE_URL",
             "postgres://someone:hunter2@127.0.0.1:1/nothing".to_owned(),
         ),
+        ("SMTP_URL", "smtp://someone:hunter2@127.0.0.1:1".to_owned()),
     ];
     for arguments in [
         &["--help"][..],
@@ -143,6 +148,10 @@ async fn help_tells_every_setting_and_no_secret() {
             "AUTH_SECRET_PREVIOUS",
             "LISTEN_ADDR",
             "DATA_DIR",
+            "SMTP_URL",
+            "MAIL_FROM",
+            "PUBLIC_URL",
+            "APP_URL",
             "LOG_FORMAT",
             "RUST_LOG",
         ] {

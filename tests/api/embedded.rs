@@ -4,9 +4,10 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Client, Server, User, points, reading_at, time};
+use crate::support::{Client, Server, User, eventually, points, reading_at, time};
 
 /// A folder that a server's account can reach, also where we are root.
 fn folder() -> TempDir {
@@ -15,6 +16,21 @@ fn folder() -> TempDir {
         .prefix("readout-data-")
         .permissions(Permissions::from_mode(0o755));
     builder.tempdir().unwrap()
+}
+
+/// The link of a mail that was logged instead of being sent.
+async fn logged_link(server: &Server) -> String {
+    let links = || {
+        let log = server.log();
+        let events = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let found = events.filter_map(|event| event["link"].as_str().map(str::to_owned));
+        found.collect::<Vec<_>>()
+    };
+    let within = std::time::Duration::from_secs(30);
+    eventually("a link is logged", within, async || !links().is_empty()).await;
+    links().remove(0)
 }
 
 #[tokio::test]
@@ -33,6 +49,14 @@ async fn without_a_database_it_brings_its_own_and_finds_it_again() {
         .await
         .expect(200);
     let user = User::sign_up(&client(&server)).await;
+    // Its own, too, is the way that mail takes: to whoever looks at the log, which says so.
+    assert!(server.log().contains("its links are logged here"));
+    let link = logged_link(&server).await;
+    let token = link.split(['=', '#']).nth(1).unwrap();
+    assert!(link.starts_with(server.url()), "{link}");
+    let body = serde_json::json!({"token": token});
+    let verified = client(&server).post("/auth/verify-email", &body).await;
+    verified.expect(204);
     let device = user.device().await;
     let at = time("2026-01-31T12:00:00Z");
     device

@@ -37,3 +37,4 @@ mod shutdown;
 mod signing_key;
 mod tool;
 mod user;
+mod verification;

@@ -64,6 +64,7 @@ async fn operations_have_ids_of_noun_and_verb_that_are_unique() {
         "alert_",
         "health_",
         "metrics_",
+        "verification_",
     ];
     for id in &unique {
         assert!(nouns.iter().any(|noun| id.starts_with(noun)), "{id}");

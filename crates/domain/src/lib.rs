@@ -12,6 +12,7 @@ pub mod hex;
 mod id;
 pub mod idempotency;
 pub mod instant;
+pub mod mail;
 pub mod page;
 pub mod password;
 pub mod rate_limit;
@@ -23,6 +24,7 @@ pub mod session;
 pub mod signing_key;
 mod token;
 pub mod user;
+pub mod verification;
 
 /// The unit of time everywhere: an instant in UTC, with the microseconds that `PostgreSQL` keeps.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

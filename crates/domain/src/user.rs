@@ -155,6 +155,8 @@ pub struct User {
     pub email: Email,
     /// What to call the user.
     pub name: Option<DisplayName>,
+    /// When the user showed that mail to the address arrives, if that has happened.
+    pub email_verified_at: Option<Timestamp>,
     /// When the user signed up.
     pub created_at: Timestamp,
 }

@@ -25,6 +25,7 @@ mod session;
 mod signing_key;
 mod state;
 mod user;
+mod verification;
 mod view;
 
 pub use auth::{SigningKeys, SigningKeysError};

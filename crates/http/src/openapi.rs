@@ -5,7 +5,7 @@ use crate::{
     problem::{FieldError, ProblemView, documented_responses},
     rate_limit, reading,
     reading::RejectedBatchView,
-    rejection, rollup, session, signing_key, user,
+    rejection, rollup, session, signing_key, user, verification,
 };
 use actix_web::{App, dev::ResourceDef, http::StatusCode};
 use std::sync::LazyLock;
@@ -29,6 +29,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             .configure(user::routes)
             .configure(session::routes)
             .configure(api_key::routes)
+            .configure(verification::routes)
             .configure(device::routes)
             .configure(reading::routes)
             .configure(rejection::routes)

@@ -7,7 +7,7 @@ use crate::{
     rate_limit::RateLimits,
     rollup::Shared,
 };
-use domain::seal::Sealer;
+use domain::seal::{NONCE, Sealer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{Db, ingest::Ingest, rejection::Rejections};
 use std::sync::{
@@ -129,7 +129,16 @@ impl AppState {
 
 /// 256 bits from the system's generator.
 pub(crate) fn random_bits() -> Result<[u8; 32], Problem> {
-    let mut bits = [0; 32];
+    random()
+}
+
+/// As many as it takes to seal something once.
+pub(crate) fn nonce() -> Result<[u8; NONCE], Problem> {
+    random()
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Problem> {
+    let mut bits = [0; N];
     getrandom::fill(&mut bits)
         .map_err(|error| Problem::new(crate::problem::ProblemKind::Internal).because(error))?;
     Ok(bits)

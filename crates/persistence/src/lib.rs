@@ -12,6 +12,7 @@ mod error;
 pub mod health;
 pub mod idempotency;
 pub mod ingest;
+pub mod mail;
 pub mod partition;
 pub mod reading;
 pub mod rejection;
@@ -19,6 +20,7 @@ pub mod rollup;
 pub mod session;
 pub mod signing_key;
 pub mod user;
+pub mod verification;
 mod word;
 
 pub use db::{Db, DbSettings, Tx};

@@ -4,6 +4,7 @@ mod cli;
 mod database;
 mod keys;
 mod logging;
+mod mail;
 mod memory;
 mod migrate;
 mod openapi;

@@ -25,6 +25,11 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Secret {
+    /// The text, for whoever must know it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+
     /// The secret, if it is long enough not to be guessed.
     pub(crate) fn bytes(&self, name: &str) -> Result<Vec<u8>, Failure> {
         if self.0.len() < 32 {

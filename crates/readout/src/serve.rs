@@ -1,7 +1,12 @@
 //! `readout serve`: start everything, serve, and stop it in the right order.
 
 use crate::{
-    Failure, database::Database, keys, logging, settings::Settings, signals::Signals,
+    Failure,
+    database::Database,
+    keys, logging,
+    mail::{Carrier, Outbox},
+    settings::Settings,
+    signals::Signals,
     workers::Workers,
 };
 use http::{AppState, AuthSettings, Bound, Parts, RateLimits, SigningKeys};
@@ -47,6 +52,7 @@ async fn serve(
     let auth = AuthSettings {
         hashing_threads: settings.password_threads.into(),
     };
+    let carrier = settings.mail.carrier(database.embedded.is_some())?;
     let rejections = Rejections::default();
     let rate_limits = RateLimits::new(settings.rate_limits());
     let parts = Parts {
@@ -72,21 +78,31 @@ async fn serve(
         )
     })?;
     let writer = spawn_local(writer);
-    let workers =
-        Workers::start(&db, metrics, &rejections, rate_limits, beside).and_refresh(signing_keys);
-    announce(&bound, database);
+    announce(&bound, database, &carrier);
+    let outbox = Outbox {
+        db: db.clone(),
+        sealer: database.sealer.clone(),
+        carrier,
+        links: settings.mail.links(bound.address),
+    };
+    let workers = Workers::start(&db, metrics, &rejections, rate_limits, beside, outbox)
+        .and_refresh(signing_keys);
     let outcome = until_stopped(bound, state, writer, workers, signals).await;
-    // Nobody notes anything any more: requests are answered, and the writer has ended.
-    if let Err(error) = rejections.flush(&db).await {
+    close(&db, &rejections).await;
+    outcome?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Writes what is only in memory. Nobody notes anything any more: requests are answered, and the writer has ended.
+async fn close(db: &Db, rejections: &Rejections) {
+    if let Err(error) = rejections.flush(db).await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             "rejections not written"
         );
     }
     db.close().await;
-    outcome?;
-    tracing::info!("stopped");
-    Ok(())
 }
 
 /// Serves until a signal, or until something that must not end ends; then stops in the order that
@@ -123,7 +139,7 @@ async fn until_stopped(
 }
 
 /// Tells the one who started us where everything is.
-fn announce(bound: &Bound, database: &Database) {
+fn announce(bound: &Bound, database: &Database, carrier: &Carrier) {
     let url = format!("http://{}", bound.address);
     println!("Readout is listening on {url}");
     println!("  API         {url}/api/v1");
@@ -135,6 +151,8 @@ fn announce(bound: &Bound, database: &Database) {
         ),
         None => println!("  Data        in the database of DATABASE_URL"),
     }
+    println!("  Mail        {}", carrier.describe());
+    carrier.announce();
     tracing::info!(%url, "listening");
 }
 

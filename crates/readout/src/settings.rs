@@ -5,7 +5,7 @@
     reason = "--help shows these comments as they are"
 )]
 
-use crate::{Failure, secret::Secret};
+use crate::{Failure, mail::MailSettings, secret::Secret};
 use chrono::TimeDelta;
 use clap::{Args, ValueEnum, value_parser};
 use domain::{duration::Duration, rate_limit::MAX_RATE};
@@ -183,6 +183,9 @@ pub(crate) struct Settings {
     #[arg(long, global = true, env = "RATE_LIMIT_OWNER", value_name = "N", default_value_t = 20_000,
         value_parser = value_parser!(u32).range(1..=i64::from(MAX_RATE)))]
     rate_limit_owner: u32,
+
+    #[command(flatten)]
+    pub(crate) mail: MailSettings,
 }
 
 /// At most a day: a reading that late has everything since then judged again.

@@ -1,5 +1,6 @@
 //! Work that goes on in the background, each kind at its own pace.
 
+use crate::mail::Outbox;
 use http::{Clock, RateLimits, SigningKeys, SigningKeysError};
 use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{
@@ -68,6 +69,7 @@ impl Workers {
         rejections: &Rejections,
         rate_limits: RateLimits,
         ingest: Option<IngestCount>,
+        outbox: Outbox,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -123,6 +125,7 @@ impl Workers {
             rejections.flush(&own).await?;
             Ok(REJECTION_EVERY)
         }));
+        start_mail(&mut tasks, &stopped, outbox);
         let stopping = stopped.clone();
         tasks.spawn_local(repeat("metrics", stopping, async move || {
             // Without it what is recorded piles up until someone asks for it.
@@ -168,6 +171,23 @@ impl Workers {
 /// How long to wait after a step of removing or looking for something.
 fn pause(more: bool, otherwise: Duration) -> Duration {
     if more { PURGE_PAUSE } else { otherwise }
+}
+
+/// Mail is sent by one task and looked after by others, so that a flood does not wait for a slow server.
+fn start_mail(tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>, outbox: Outbox) {
+    if outbox.sends() {
+        let own = outbox.clone();
+        tasks.spawn_local(repeat("mail", stopped.clone(), async move || {
+            own.send().await
+        }));
+    }
+    let own = outbox.clone();
+    tasks.spawn_local(repeat("mail sweep", stopped.clone(), async move || {
+        own.sweep().await
+    }));
+    tasks.spawn_local(repeat("verification", stopped.clone(), async move || {
+        outbox.forget().await
+    }));
 }
 
 /// How fast hours are summed up beside ingest.

@@ -57,7 +57,7 @@ impl Call {
 }
 
 /// Every operation. Those that end a thing or a session come last, since they are called in this order.
-pub(super) const CALLS: [Call; 46] = [
+pub(super) const CALLS: [Call; 50] = [
     call("health_live", Access::Public, Thing::None, 200),
     call("health_ready", Access::Public, Thing::None, 200),
     call("metrics_show", Access::Public, Thing::None, 200),
@@ -68,6 +68,16 @@ pub(super) const CALLS: [Call; 46] = [
         .body(r#"{"email": "<email>", "password": "correct horse battery"}"#),
     call("session_refresh", Access::Public, Thing::None, 200)
         .body(r#"{"refresh_token": "<refresh>"}"#),
+    call(
+        "verification_request_password_reset",
+        Access::Public,
+        Thing::None,
+        202,
+    )
+    .body(r#"{"email": "<email>"}"#),
+    call("verification_send_email", Access::User, Thing::None, 202),
+    call("verification_verify_email", Access::Public, Thing::None, 204)
+        .body(r#"{"token": "<verify>"}"#),
     call("session_show", Access::User, Thing::None, 200),
     call("session_list", Access::User, Thing::None, 200),
     call("user_update", Access::User, Thing::None, 200).body(r#"{"name": "Ada"}"#),
@@ -114,4 +124,6 @@ pub(super) const CALLS: [Call; 46] = [
     call("user_delete", Access::User, Thing::None, 204).body(r#"{"password": "correct horse battery"}"#),
     call("api_key_delete", Access::Owner, Thing::ApiKey, 204),
     call("session_sign_out", Access::User, Thing::None, 204),
+    call("verification_reset_password", Access::Public, Thing::None, 204)
+        .body(r#"{"token": "<reset>", "new_password": "another horse, another battery"}"#),
 ];

@@ -155,8 +155,7 @@ fn leaks_nothing(world: &World, name: &str, answer: &Answer) {
 
 #[tokio::test]
 async fn nobody_gets_through_whom_the_document_does_not_let_through() {
-    let app = App::start().await;
-    let world = World::make(&app).await;
+    let (app, world) = World::make().await;
     let stranger = app.user().await;
     let everyone = everyone(&app, &world, &stranger).await;
     let mut asked = 0;
@@ -196,8 +195,7 @@ async fn nobody_gets_through_whom_the_document_does_not_let_through() {
 
 #[tokio::test]
 async fn an_api_key_gets_through_where_the_document_names_its_scope() {
-    let app = App::start().await;
-    let world = World::make(&app).await;
+    let (_app, world) = World::make().await;
     let keys = SCOPES.map(async |scope| key(&world, &world.owner, &[scope]).await);
     let keys = join_all(keys).await;
     let mut used = Vec::new();

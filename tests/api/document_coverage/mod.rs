@@ -12,7 +12,8 @@ use serde_json::json;
 use calls::{Access, CALLS, Call, Thing};
 
 use crate::support::{
-    Answer, App, Client, Device, Document, JSON, Operation, User, ago, fresh_email, reading_at,
+    Answer, App, Client, Device, Document, JSON, Operation, Postbox, User, ago, fresh_email,
+    reading_at,
 };
 
 /// Whether an operation needs no credential.
@@ -32,10 +33,20 @@ struct World {
     session: String,
     api_key: String,
     root: Client,
+    /// Tokens that were mailed to someone else, who does nothing with them.
+    verify_token: String,
+    reset_token: String,
 }
 
 impl World {
-    async fn make(app: &App) -> Self {
+    async fn make() -> (App, Self) {
+        let postbox = Postbox::start().await;
+        let app = App::start_with(&postbox.settings()).await;
+        let world = Self::furnish(&app, &postbox).await;
+        (app, world)
+    }
+
+    async fn furnish(app: &App, postbox: &Postbox) -> Self {
         let owner = app.user().await;
         let device = owner.device().await;
         let rule = owner.rule(&device, "gt", 100).await;
@@ -48,12 +59,15 @@ impl World {
         let session = elsewhere.get("/auth/session").await.expect(200);
         let new = json!({"name": "Nightly export", "scopes": ["readings:read"]});
         let api_key = owner.post("/auth/api-keys", &new).await.expect(201);
+        let forgetful = app.user().await;
         Self {
             document: Document::fetch(&app.anonymous()).await,
             alert: alerts.text_at("/data/0/id").to_owned(),
             session: session.text_at("/session/id").to_owned(),
             api_key: api_key.text_at("/id").to_owned(),
             root: app.anonymous().at_root(),
+            verify_token: postbox.verify_token(&forgetful).await,
+            reset_token: postbox.reset_token(app, &forgetful, 1).await,
             owner,
             device,
             rule,
@@ -73,6 +87,8 @@ impl World {
         let body = call.body?;
         let body = body.replace("<fresh>", &fresh_email());
         let body = body.replace("<email>", &self.owner.email);
+        let body = body.replace("<verify>", &self.verify_token);
+        let body = body.replace("<reset>", &self.reset_token);
         Some(
             body.replace("<refresh>", &self.owner.refresh_token)
                 .into_bytes(),
@@ -135,8 +151,7 @@ async fn every_operation_of_the_document_is_in_the_table() {
 
 #[tokio::test]
 async fn every_operation_works_for_whom_it_is_meant() {
-    let app = App::start().await;
-    let world = World::make(&app).await;
+    let (app, world) = World::make().await;
     for call in &CALLS {
         let client = match call.access {
             Access::Public => world.root.clone(),
@@ -158,8 +173,7 @@ async fn every_operation_works_for_whom_it_is_meant() {
 
 #[tokio::test]
 async fn nothing_guarded_can_be_done_without_a_credential() {
-    let app = App::start().await;
-    let world = World::make(&app).await;
+    let (_app, world) = World::make().await;
     for call in guarded() {
         world.refused(&world.root, call, world.body(call)).await;
         let documented = &world.operation(call).body["responses"]["401"];
@@ -169,8 +183,7 @@ async fn nothing_guarded_can_be_done_without_a_credential() {
 
 #[tokio::test]
 async fn a_credential_is_asked_for_before_anything_is_read() {
-    let app = App::start().await;
-    let world = World::make(&app).await;
+    let (_app, world) = World::make().await;
     for call in guarded() {
         for body in [&b"{"[..], b"[1,2,3]", b"", b"\xff\xfe"] {
             world.refused(&world.root, call, Some(body.to_vec())).await;
@@ -189,8 +202,7 @@ async fn a_credential_is_asked_for_before_anything_is_read() {
 
 #[tokio::test]
 async fn nothing_of_an_owner_can_be_reached_by_another() {
-    let app = App::start().await;
-    let world = World::make(&app).await;
+    let (app, world) = World::make().await;
     let stranger = app.user().await;
     let owned = CALLS.iter().filter(|call| call.access == Access::Owner);
     for call in owned {
@@ -209,8 +221,7 @@ async fn nothing_of_an_owner_can_be_reached_by_another() {
 
 #[tokio::test]
 async fn a_credential_of_the_wrong_kind_is_none() {
-    let app = App::start().await;
-    let world = World::make(&app).await;
+    let (_app, world) = World::make().await;
     let as_bearer = world.root.with_token(&world.device.key);
     let as_key = world.root.with_key(&world.owner.access_token);
     for call in guarded() {

@@ -63,6 +63,8 @@ kinds! {
     RequestTimeout "request_timeout" REQUEST_TIMEOUT "The request took too long", "The body did not arrive in time.";
     /// Someone has signed up with this address.
     EmailTaken "email_taken" CONFLICT "The e-mail address is taken", "Someone has signed up with this e-mail address.";
+    /// There is nothing to verify any more.
+    EmailAlreadyVerified "email_already_verified" CONFLICT "The e-mail address is verified", "The e-mail address of this user is verified already.";
     /// The alert is over.
     AlertAlreadyResolved "alert_already_resolved" CONFLICT "The alert is already resolved", "The alert is already resolved.";
     /// Another value is stored for this metric and time.
@@ -79,6 +81,8 @@ kinds! {
     ValidationFailed "validation_failed" UNPROCESSABLE_ENTITY "The request is not valid", "The request is not valid.";
     /// A user who is signed in gave a wrong password.
     WrongPassword "wrong_password" UNPROCESSABLE_ENTITY "The password is not right", "The password is not that of the user; nothing was changed.";
+    /// A mailed token that is not good, or not any more.
+    InvalidToken "invalid_token" UNPROCESSABLE_ENTITY "The token is not valid", "The token is not valid: it was used before, has expired, or was never mailed.";
     /// Not one reading of a batch was stored or stored before.
     NoUsableReading "no_usable_reading" UNPROCESSABLE_ENTITY "No reading could be taken", "Not one reading of the batch could be taken.";
     /// More readings than the quota of the device or of its owner allows now.

@@ -7,8 +7,9 @@ mod responses;
 pub(crate) use kind::ProblemKind;
 pub(crate) use responses::{
     AcceptProblem, AlreadyResolvedProblem, AuthProblems, BodyProblems, CredentialProblems,
-    EmailTakenProblem, IngestProblems, InputProblems, NotFoundProblem, OnceProblems,
-    PasswordProblems, ScopeProblems, ServerProblems, all as documented_responses,
+    EmailTakenProblem, EmailVerifiedProblem, IngestProblems, InputProblems, MailedTokenProblems,
+    NotFoundProblem, OnceProblems, PasswordProblems, ScopeProblems, ServerProblems,
+    all as documented_responses,
 };
 
 use crate::rate_limit::RateLimitFields;

@@ -60,6 +60,11 @@ groups! {
         ValidationFailed IdempotencyMismatch;
     /// What signing up alone may answer.
     EmailTakenProblem: EmailTaken;
+    /// What asking for a verification mail alone may answer.
+    EmailVerifiedProblem: EmailAlreadyVerified;
+    /// What an operation with a mailed token in its JSON body may answer.
+    MailedTokenProblems: MalformedJson MalformedRequest RequestTimeout PayloadTooLarge ValidationFailed InvalidToken
+        UnsupportedMediaType;
     /// What exchanging credentials may answer.
     CredentialProblems: InvalidCredentials;
     /// What ending an alert alone may answer.

@@ -13,6 +13,7 @@ use crate::{
     },
     session::{SignedInView, client},
     state::{AppState, random_bits},
+    verification::mail_with_token,
     view::secret,
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, patch, post, web::Data};
@@ -20,6 +21,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     session::RefreshToken,
     user::{DisplayName, Email, NewUser, User, UserChange, UserId},
+    verification::Purpose,
 };
 use persistence::user::{SignUp, insert, update};
 use serde::Serialize;
@@ -31,6 +33,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub(crate) struct UserView {
     id: UserId,
     email: Email,
+    /// Whether the user has shown that mail to the address arrives.
+    email_verified: bool,
     /// What to call the user.
     #[schema(value_type = Option<String>, required = true, example = "Ada")]
     name: Option<DisplayName>,
@@ -44,11 +48,13 @@ impl From<User> for UserView {
             id,
             email,
             name,
+            email_verified_at,
             created_at,
         } = user;
         Self {
             id,
             email,
+            email_verified: email_verified_at.is_some(),
             name,
             created_at,
         }
@@ -65,8 +71,9 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 
 /// Sign up
 ///
-/// Makes a user and signs them in. The address is taken in lower case. A password has 8 to 128 characters of any kind;
-/// the most common ones are refused, and so are the address and the name of the service.
+/// Makes a user and signs them in. The address is taken in lower case, and a mail with a token to verify it is sent
+/// there. A password has 8 to 128 characters of any kind; the most common ones are refused, and so are the address and
+/// the name of the service.
 #[utoipa::path(
     tag = "auth",
     security(()),
@@ -89,6 +96,7 @@ async fn user_sign_up(
         .map_err(|error| weak("/password", error))?;
     let password_hash = state.passwords.hash(password.as_bytes().to_vec()).await?;
     let sign_up = SignUp {
+        mail: mail_with_token(&state, Purpose::VerifyEmail, email.clone())?,
         email,
         name,
         password_hash,

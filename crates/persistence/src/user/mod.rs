@@ -5,9 +5,10 @@ pub(crate) mod row;
 
 pub use delete::{delete, purge};
 
-use crate::{Db, StoreError, Tx, session, session::OwnerId};
+use crate::{Db, StoreError, Tx, mail, session, session::OwnerId, verification};
 use domain::{
     Timestamp,
+    mail::NewMail,
     session::{Client, RefreshToken, Session, SessionId},
     user::{DisplayName, Email, User, UserChange, UserId},
 };
@@ -30,9 +31,11 @@ pub struct SignUp {
     pub name: Option<DisplayName>,
     /// Argon2id in PHC string format.
     pub password_hash: String,
+    /// Brings a token to verify the address with.
+    pub mail: NewMail,
 }
 
-/// Makes a user, the way to sign in, and a first session.
+/// Makes a user, the way to sign in, and a first session; the mail waits from the same moment on.
 ///
 /// Fails with [`crate::Constraint::UserEmail`] where the address is taken.
 pub async fn insert(
@@ -62,6 +65,8 @@ pub async fn insert(
             updated_at: Set(now),
         };
         account.insert(tx).await?;
+        // Without room for it the user is there all the same, and may ask for another one.
+        mail::insert_in(tx, &sign_up.mail, now).await?;
         let session = session::insert_in(tx, user.id, token, client, now).await?;
         Ok((user, session))
     })
@@ -149,8 +154,8 @@ impl std::fmt::Debug for NewHash {
     }
 }
 
-/// Changes the owner's password, ends all sessions but this one, and voids links that would reset the password.
-/// Answers which sessions ended; none where the hash is another one by now, and then nothing changes.
+/// Changes the owner's password, ends all sessions but this one, voids tokens that would reset the password, and
+/// mails a notice. Answers which sessions ended; none where the hash is another one by now, and then nothing changes.
 pub async fn change_password(
     db: &Db,
     owner: OwnerId,
@@ -172,10 +177,7 @@ pub async fn change_password(
         if tx.execute(statement).await? == 0 {
             return Ok(None);
         }
-        let statement = sqlx::query(
-            "delete from verifications where user_id = $1 and purpose = 'reset_password'",
-        );
-        tx.execute(statement.bind(owner.uuid())).await?;
+        verification::after_new_password(tx, owner.user_id(), now).await?;
         session::revoke_others_in(tx, owner, session, now)
             .await
             .map(Some)

@@ -79,6 +79,7 @@ impl TryFrom<Model> for User {
                 .map(DisplayName::try_from)
                 .transpose()
                 .map_err(|error| StoreError::corrupt("users.name", error))?,
+            email_verified_at: row.email_verified_at,
             created_at: row.created_at,
         })
     }

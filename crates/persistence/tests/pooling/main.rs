@@ -9,8 +9,10 @@ use domain::{
     Timestamp,
     alert_rule::{NewAlertRule, Target},
     device::{DeviceChange, DeviceId, DeviceKey, NewDevice},
+    mail::{MailId, NewMail},
     page::PageLimit,
     session::{Client, RefreshToken},
+    user::Email,
 };
 use persistence::{
     Db, DbSettings,
@@ -44,8 +46,10 @@ fn bits() -> [u8; 32] {
 
 /// One user's life with devices and rules; every row is read back and compared.
 async fn rounds(db: &Db, task: usize) {
+    let email = Email::parse(&format!("user{task}@example.com")).unwrap();
     let sign_up = user::SignUp {
-        email: domain::user::Email::parse(&format!("user{task}@example.com")).unwrap(),
+        mail: NewMail::password_changed(MailId(uuid::Uuid::now_v7()), email.clone()),
+        email,
         name: None,
         password_hash: format!("hash of {task}"),
     };

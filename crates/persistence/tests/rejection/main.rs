@@ -8,7 +8,9 @@ mod rig;
 use domain::{
     Timestamp,
     device::{Device, DeviceKey},
+    mail::{MailId, NewMail},
     session::{Client, RefreshToken},
+    user::Email,
 };
 use persistence::{
     Db, DbSettings, device,
@@ -26,8 +28,10 @@ fn at(second: i64) -> Timestamp {
 }
 
 async fn owner(db: &Db, number: u8) -> OwnerId {
+    let email = Email::parse(&format!("user{number}@example.com")).unwrap();
     let sign_up = user::SignUp {
-        email: domain::user::Email::parse(&format!("user{number}@example.com")).unwrap(),
+        mail: NewMail::password_changed(MailId(Uuid::now_v7()), email.clone()),
+        email,
         name: None,
         password_hash: "hash".to_owned(),
     };

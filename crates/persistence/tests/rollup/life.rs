@@ -12,7 +12,9 @@ use domain::{
     Timestamp,
     alert_rule::{NewAlertRule, Target},
     device::{DeviceId, DeviceKey},
+    mail::{MailId, NewMail},
     session::{Client, RefreshToken},
+    user::Email,
 };
 use futures_util::future::join_all;
 use persistence::{
@@ -71,10 +73,12 @@ impl Life {
         let instances = vec![instance(), instance()];
         let plain = Plain::new(&rig);
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let email = Email::parse("ada@example.com").unwrap();
         let sign_up = user::SignUp {
-            email: domain::user::Email::parse("ada@example.com").unwrap(),
+            email: email.clone(),
             name: None,
             password_hash: "hash".to_owned(),
+            mail: NewMail::password_changed(MailId(uuid::Uuid::nil()), email),
         };
         let client = Client {
             user_agent: None,

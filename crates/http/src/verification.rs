@@ -1,0 +1,210 @@
+//! Verifications over HTTP: tokens by mail, and what can be done with them.
+
+use crate::{
+    auth::User,
+    body::Json,
+    problem::{
+        AuthProblems, BodyProblems, EmailVerifiedProblem, FieldError, MailedTokenProblems, Problem,
+        ProblemKind, ServerProblems,
+    },
+    state::{AppState, nonce, random_bits},
+    user::weak,
+};
+use actix_web::{HttpResponse, post, web::Data};
+use domain::{
+    Timestamp,
+    mail::{MailId, NewMail},
+    user::Email,
+    verification::{PasswordReset, Purpose, VerificationToken},
+};
+use persistence::{mail, session, verification};
+use serde::Deserialize;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+/// Whose password is to be reset.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PasswordResetRequest {
+    /// Address that the user signed up with.
+    email: Email,
+}
+
+/// A token that was mailed.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct EmailVerification {
+    /// The token of the mail.
+    #[schema(format = Password, example = "rvt_7Qk4bJ0vZ5mW8xY1cT3nL6pR9sD2fG4hK7jM0qB5uVaXeIo2dPiSw9")]
+    token: String,
+}
+
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(verification_request_password_reset)
+        .service(verification_reset_password)
+        .service(verification_send_email)
+        .service(verification_verify_email);
+}
+
+/// Ask for a mail to reset a password with
+///
+/// The answer is the same, and takes the same time, whether there is such a user or not. The mail brings a token
+/// that is good for an hour. At most five such mails an hour are sent to a user; further requests change nothing.
+#[utoipa::path(
+    tag = "auth",
+    security(()),
+    request_body = PasswordResetRequest,
+    responses(
+        (status = ACCEPTED, description = "A mail is on its way, if there is such a user"),
+        BodyProblems,
+        ServerProblems
+    )
+)]
+#[post("/auth/request-password-reset")]
+async fn verification_request_password_reset(
+    state: Data<AppState>,
+    body: Json<PasswordResetRequest>,
+) -> Result<HttpResponse, Problem> {
+    // Nobody looks up the address here: whoever sends the mail does, so there is nothing that time could tell.
+    send(
+        &state,
+        Purpose::ResetPassword,
+        body.0.email,
+        state.clock.now(),
+    )
+    .await
+}
+
+/// Choose a new password with a mailed token
+///
+/// The token is used up, others of the user are void, and all sessions of the user end. Of parallel attempts with one
+/// token one wins. The mail reached its address, so that is verified, too.
+#[utoipa::path(
+    tag = "auth",
+    security(()),
+    request_body = PasswordReset,
+    responses(
+        (status = NO_CONTENT, description = "The password is the new one; sign in with it"),
+        MailedTokenProblems,
+        ServerProblems
+    )
+)]
+#[post("/auth/reset-password")]
+async fn verification_reset_password(
+    state: Data<AppState>,
+    body: Json<PasswordReset>,
+) -> Result<HttpResponse, Problem> {
+    let Json(PasswordReset {
+        token,
+        new_password,
+    }) = body;
+    let token = VerificationToken::parse(&token).map_err(|_| invalid_token())?;
+    // Looked at first, since a password takes long to hash; whether it is still good then is decided below.
+    let purpose = Purpose::ResetPassword;
+    let found = verification::find_email(&state.db, purpose, &token, state.clock.now()).await?;
+    let email = found.ok_or_else(invalid_token)?;
+    new_password
+        .check_for(&email)
+        .map_err(|error| weak("/new_password", error))?;
+    let password = new_password.as_bytes().to_vec();
+    let hash = state.passwords.hash(password).await?;
+    let now = state.clock.now();
+    let ended = verification::reset_password(&state.db, &token, &hash, now).await?;
+    state.sessions.end(ended.ok_or_else(invalid_token)?);
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ask for a mail to verify the address with
+///
+/// One is sent at sign-up. The mail brings a token that is good for 24 hours. At most five such mails an hour are
+/// sent to a user; further requests change nothing.
+#[utoipa::path(
+    tag = "auth",
+    responses(
+        (status = ACCEPTED, description = "A mail is on its way"),
+        AuthProblems,
+        EmailVerifiedProblem,
+        ServerProblems
+    )
+)]
+#[post("/auth/send-verification-email")]
+async fn verification_send_email(
+    user: User,
+    state: Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let found = session::find(&state.db, user.owner, user.session, now).await?;
+    let (person, _) = found.ok_or_else(|| Problem::new(ProblemKind::Unauthenticated))?;
+    if person.email_verified_at.is_some() {
+        return Err(Problem::new(ProblemKind::EmailAlreadyVerified));
+    }
+    send(&state, Purpose::VerifyEmail, person.email, now).await
+}
+
+/// Verify an address with a mailed token
+///
+/// Doing it again with the same token changes nothing and is answered in the same way, until the token expires.
+#[utoipa::path(
+    tag = "auth",
+    security(()),
+    request_body = EmailVerification,
+    responses(
+        (status = NO_CONTENT, description = "The address is verified"),
+        MailedTokenProblems,
+        ServerProblems
+    )
+)]
+#[post("/auth/verify-email")]
+async fn verification_verify_email(
+    state: Data<AppState>,
+    body: Json<EmailVerification>,
+) -> Result<HttpResponse, Problem> {
+    let token = VerificationToken::parse(&body.0.token).map_err(|_| invalid_token())?;
+    let is_good = verification::verify_email(&state.db, &token, state.clock.now()).await?;
+    if !is_good {
+        return Err(invalid_token());
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Leaves a mail with a token to be sent.
+///
+/// 202 is what RFC 9110 (section 15.3.3) has for an answer that is noncommittal on purpose.
+async fn send(
+    state: &AppState,
+    purpose: Purpose,
+    to: Email,
+    now: Timestamp,
+) -> Result<HttpResponse, Problem> {
+    let mail = mail_with_token(state, purpose, to)?;
+    if mail::insert(&state.db, &mail, now).await? {
+        Ok(HttpResponse::Accepted().finish())
+    } else {
+        let detail = "Too many mails wait to be sent already; this one was not taken.";
+        Err(Problem::with_detail(ProblemKind::Overloaded, detail))
+    }
+}
+
+/// A mail that brings a new token.
+pub(crate) fn mail_with_token(
+    state: &AppState,
+    purpose: Purpose,
+    to: Email,
+) -> Result<NewMail, Problem> {
+    let id = MailId(Uuid::now_v7());
+    let token = VerificationToken::new(random_bits()?);
+    NewMail::with_token(id, purpose, to, &token, &state.sealer, nonce()?)
+        .map_err(|error| Problem::new(ProblemKind::Internal).because(error))
+}
+
+/// The one answer for tokens that are used, expired, void, of another purpose, or none.
+fn invalid_token() -> Problem {
+    let kind = ProblemKind::InvalidToken;
+    let detail = "is not valid: it was used before, has expired, or was never mailed";
+    Problem::new(kind).and(FieldError::at_pointer(
+        "/token".to_owned(),
+        "invalid_token",
+        detail.to_owned(),
+    ))
+}
