@@ -23,7 +23,9 @@ const PKCS8: [u8; 16] = [
 /// that are wrong in one thing alone. Waits until both instances take a token for this user that is not.
 pub(crate) async fn admit_forger(app: &App, user: &User) {
     let bytes = URL_SAFE_NO_PAD.decode(PUBLIC).unwrap();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = bytes
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let insert = format!(
         "insert into signing_keys values ('{THUMBPRINT}', '\\x{hex}', null, now() - interval '2 h', \
          now() - interval '2 h', now() - interval '1 h', now() + interval '1 h')"

@@ -93,11 +93,8 @@ impl Workers {
         }));
         let (own, stopping) = each(db);
         tasks.spawn_local(repeat("purge", stopping, async move || {
-            if device::purge(&own).await? {
-                return Ok(PURGE_PAUSE);
-            }
-            user::purge(&own).await?;
-            Ok(PURGE_EVERY)
+            let more = purge(&own).await?;
+            Ok(pause(more, PURGE_EVERY))
         }));
         let (own, stopping) = each(db);
         tasks.spawn_local(repeat("offline", stopping, async move || {
@@ -166,6 +163,14 @@ impl Workers {
         let _ = self.stop.send(true);
         while self.tasks.join_next().await.is_some() {}
     }
+}
+
+/// Takes a step of removing what was deleted, and answers whether there is more.
+async fn purge(db: &Db) -> Result<bool, StoreError> {
+    if device::purge(db).await? {
+        return Ok(true);
+    }
+    user::purge(db).await.map(|()| false)
 }
 
 /// How long to wait after a step of removing or looking for something.

@@ -80,7 +80,10 @@ async fn a_mail_that_is_asked_for_while_it_is_sent_comes_again() {
     ask(&user).await;
     let sql = app.sql().await;
     let sending = "select count(*) from outbox_mails where attempts = 1";
-    eventually("it is being sent", WITHIN, async || sql.one(sending).await == "1").await;
+    eventually("it is being sent", WITHIN, async || {
+        sql.one(sending).await == "1"
+    })
+    .await;
     ask(&user).await;
     postbox.signal(Signal::SIGCONT);
     let first = postbox.letter(&user.email, RESET, 1).await;

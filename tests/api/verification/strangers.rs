@@ -29,7 +29,9 @@ async fn an_unknown_address_gets_the_same_answer_and_no_mail() {
     postbox.letter(&user.email, RESET, 1).await;
     nothing_waits(&app).await;
     assert!(postbox.letters(&nobody, RESET).is_empty());
-    let tokens = sql
+    let tokens = app
+        .sql()
+        .await
         .one("select count(distinct user_id) from verifications")
         .await;
     assert_eq!(tokens, "1");

@@ -113,9 +113,9 @@ impl PrivateKey {
     pub fn open(
         sealer: &Sealer,
         id: &SigningKeyId,
-        sealed: &[u8],
+        stored: &[u8],
     ) -> Result<(Self, bool), OpenError> {
-        let opened = sealer.open(PURPOSE, id.as_str().as_bytes(), sealed)?;
+        let opened = sealer.open(PURPOSE, id.as_str().as_bytes(), stored)?;
         let seed = opened.plain.try_into().map_err(|_| OpenError)?;
         Ok((Self::new(seed), opened.is_stale))
     }
@@ -152,14 +152,14 @@ mod tests {
         let sealer = Sealer::new(&[1; 32], None);
         let private = PrivateKey::new([7; 32]);
         let id = private.public().id();
-        let sealed = private.seal(&sealer, [2; NONCE]).unwrap();
-        let (opened, is_stale) = PrivateKey::open(&sealer, &id, &sealed).unwrap();
+        let stored = private.seal(&sealer, [2; NONCE]).unwrap();
+        let (opened, is_stale) = PrivateKey::open(&sealer, &id, &stored).unwrap();
         assert_eq!((opened.public(), is_stale), (private.public(), false));
         let other = PrivateKey::new([8; 32]).public().id();
-        assert!(PrivateKey::open(&sealer, &other, &sealed).is_err());
+        assert!(PrivateKey::open(&sealer, &other, &stored).is_err());
         let next = Sealer::new(&[3; 32], Some(&[1; 32]));
-        assert!(PrivateKey::open(&next, &id, &sealed).unwrap().1);
-        assert!(PrivateKey::open(&Sealer::new(&[3; 32], None), &id, &sealed).is_err());
+        assert!(PrivateKey::open(&next, &id, &stored).unwrap().1);
+        assert!(PrivateKey::open(&Sealer::new(&[3; 32], None), &id, &stored).is_err());
         assert_eq!(format!("{opened:?}"), "PrivateKey(…)");
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct KnownKey {
 #[derive(Debug)]
 pub(crate) struct Stale {
     pub(crate) id: SigningKeyId,
-    pub(crate) sealed: Vec<u8>,
+    pub(crate) stored: Vec<u8>,
     pub(crate) key: PrivateKey,
 }
 
@@ -45,7 +45,7 @@ impl Ring {
         let mut stale = Vec::new();
         let known = keys.into_iter().map(|mut key| {
             let signing = match key.sealed.take() {
-                Some(sealed) => self.open(&key, sealed, sealer, now, &mut stale)?,
+                Some(stored) => self.open(&key, stored, sealer, now, &mut stale)?,
                 None => None,
             };
             let verifying = DecodingKey::from_ed_der(key.public.as_bytes());
@@ -62,7 +62,7 @@ impl Ring {
     fn open(
         &self,
         key: &SigningKey,
-        sealed: Vec<u8>,
+        stored: Vec<u8>,
         sealer: &Sealer,
         now: Timestamp,
         stale: &mut Vec<Stale>,
@@ -71,13 +71,13 @@ impl Ring {
         if let Some(signing) = self.find(&key.id).and_then(|known| known.signing.clone()) {
             return Ok(Some(signing));
         }
-        match PrivateKey::open(sealer, &key.id, &sealed) {
+        match PrivateKey::open(sealer, &key.id, &stored) {
             Ok((private, is_stale)) => {
                 let signing = EncodingKey::from_ed_der(&private.to_pkcs8());
                 if is_stale {
                     let id = key.id.clone();
                     let key = private;
-                    stale.push(Stale { id, sealed, key });
+                    stale.push(Stale { id, stored, key });
                 }
                 Ok(Some(signing))
             }
@@ -202,7 +202,7 @@ mod tests {
             .unwrap();
         assert_eq!(ring.signing(at(0)).unwrap().0, &key.id);
         assert_eq!(stale.len(), 1);
-        assert_eq!(stale[0].sealed, key.sealed.unwrap());
+        assert_eq!(stale[0].stored, key.sealed.unwrap());
         assert_eq!(stale[0].key.public().id(), key.id);
     }
 }

@@ -128,9 +128,9 @@ impl SigningKeys {
             store::clear(db, key, now).await?;
         }
         let (read, stale) = self.ring().next(keys, sealer, now)?;
-        for Stale { id, sealed, key } in stale {
+        for Stale { id, stored, key } in stale {
             let again = key.seal(sealer, random()?)?;
-            store::reseal(db, &id, &sealed, &again).await?;
+            store::reseal(db, &id, &stored, &again).await?;
             tracing::info!(key = %id, "signing key sealed under the new AUTH_SECRET");
         }
         // Nothing can panic while it is held.

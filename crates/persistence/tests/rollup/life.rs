@@ -73,12 +73,12 @@ impl Life {
         let instances = vec![instance(), instance()];
         let plain = Plain::new(&rig);
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let email = Email::parse("ada@example.com").unwrap();
+        let email = || Email::parse("ada@example.com").unwrap();
         let sign_up = user::SignUp {
-            email: email.clone(),
+            email: email(),
             name: None,
             password_hash: "hash".to_owned(),
-            mail: NewMail::password_changed(MailId(uuid::Uuid::nil()), email),
+            mail: NewMail::password_changed(MailId(uuid::Uuid::nil()), email()),
         };
         let client = Client {
             user_agent: None,
@@ -149,8 +149,7 @@ impl Life {
             )
             .unwrap();
             let rule = {
-                let (target, condition) = (Target::Device(id), new.condition().unwrap());
-                let new = (&new, condition);
+                let (target, new) = (Target::Device(id), (&new, new.condition().unwrap()));
                 alert_rule::insert(db, self.owner, &target, new, &Once::freely(), now).await
             };
             rule.unwrap().done().unwrap().unwrap().unwrap();

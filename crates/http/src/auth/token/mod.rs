@@ -1,4 +1,4 @@
-//! Access tokens: JWTs (RFC 7519) that are signed with EdDSA (RFC 8037) and live for 15 minutes.
+//! Access tokens: JWTs (RFC 7519) that are signed with `EdDSA` (RFC 8037) and live for 15 minutes.
 
 use super::{SigningKeys, ring::Ring};
 use crate::problem::{Problem, ProblemKind};
