@@ -18,6 +18,7 @@ mod m20261101_000013_outbox;
 mod m20261101_000014_signing_keys;
 mod m20261101_000015_api_keys;
 mod m20261101_000016_idempotency;
+mod m20261101_000017_device_version;
 mod m20261101_000018_rules_version;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000014_signing_keys::Migration),
             Box::new(m20261101_000015_api_keys::Migration),
             Box::new(m20261101_000016_idempotency::Migration),
+            Box::new(m20261101_000017_device_version::Migration),
             Box::new(m20261101_000018_rules_version::Migration),
         ]
     }

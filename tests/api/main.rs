@@ -16,6 +16,7 @@ mod architecture;
 mod blame;
 mod chaos;
 mod cli;
+mod contract;
 mod device;
 mod document_coverage;
 mod embedded;

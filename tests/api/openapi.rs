@@ -63,6 +63,7 @@ async fn operations_have_ids_of_noun_and_verb_that_are_unique() {
         "alert_rule_",
         "alert_",
         "health_",
+        "problem_",
         "metrics_",
         "verification_",
     ];

@@ -6,6 +6,8 @@ use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::inspection::inspect;
+
 /// A complete answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -24,6 +26,7 @@ impl Answer {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or_default();
+        inspect(&asked, status, &headers, &body);
         Self {
             asked,
             status,

@@ -130,6 +130,10 @@ impl Client {
         self.ask(Method::GET, path, None).await
     }
 
+    pub(crate) async fn head(&self, path: &str) -> Answer {
+        self.ask(Method::HEAD, path, None).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.ask(Method::DELETE, path, None).await
     }

@@ -25,6 +25,7 @@ pub mod signing_key;
 mod token;
 pub mod user;
 pub mod verification;
+pub mod version;
 
 /// The unit of time everywhere: an instant in UTC, with the microseconds that `PostgreSQL` keeps.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

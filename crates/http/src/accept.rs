@@ -1,6 +1,9 @@
 //! What a client would like to get: media types and content codings, weighed (RFC 9110, section 12).
 
-use crate::problem::{Problem, ProblemKind};
+use crate::{
+    body::Coding,
+    problem::{Problem, ProblemKind},
+};
 use actix_web::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName};
 
 /// One entry of a header, and how much it is wanted: from 0, which is not at all, to 1.
@@ -40,16 +43,27 @@ pub(crate) fn wanted<T: Copy>(
     })
 }
 
-/// Whether an answer may be packed with gzip, and is not wanted rather as it is.
-pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+/// The coding that is wanted most of these, the first among equals; as it is where that is wanted more, or none of
+/// these at all.
+pub(crate) fn coding(headers: &HeaderMap, offers: &[Coding]) -> Coding {
     let wishes = wishes(&joined(headers, &ACCEPT_ENCODING));
     let weight = |names: &[&str]| {
         let wish = wishes.iter().find(|it| names.contains(&it.name.as_str()));
         wish.map(|it| it.weight)
     };
-    let gzip = weight(&["gzip", "x-gzip"]).or_else(|| weight(&["*"]));
     let plain = weight(&["identity"]).unwrap_or_default();
-    gzip.is_some_and(|gzip| gzip > 0.0 && gzip >= plain)
+    let mut best = (Coding::Identity, plain);
+    for offer in offers.iter().rev() {
+        let named = match offer {
+            Coding::Gzip => weight(&["gzip", "x-gzip"]),
+            Coding::Zstd | Coding::Identity => weight(&[offer.name()]),
+        };
+        let wanted = named.or_else(|| weight(&["*"])).unwrap_or_default();
+        if wanted > 0.0 && wanted >= best.1 {
+            best = (*offer, wanted);
+        }
+    }
+    best.0
 }
 
 /// How precisely a range of media types names one of them, if it does.
@@ -162,8 +176,27 @@ mod tests {
         ] {
             let request = TestRequest::get().insert_header((ACCEPT_ENCODING, value));
             let headers = request.to_http_request().headers().clone();
-            assert_eq!(takes_gzip(&headers), expected, "{value}");
+            let taken = coding(&headers, &[Coding::Gzip]) == Coding::Gzip;
+            assert_eq!(taken, expected, "{value}");
         }
-        assert!(!takes_gzip(&HeaderMap::new()));
+        assert_eq!(coding(&HeaderMap::new(), &[Coding::Gzip]), Coding::Identity);
+    }
+
+    #[test]
+    fn of_codings_that_are_wanted_alike_the_first_is_taken() {
+        for (value, expected) in [
+            ("gzip, deflate, br, zstd", Coding::Zstd),
+            ("zstd;q=0.9, gzip", Coding::Gzip),
+            ("gzip", Coding::Gzip),
+            ("*", Coding::Zstd),
+            ("zstd;q=0, *", Coding::Gzip),
+            ("zstd;q=0.5, gzip;q=0.5, identity", Coding::Identity),
+            ("br", Coding::Identity),
+        ] {
+            let request = TestRequest::get().insert_header((ACCEPT_ENCODING, value));
+            let headers = request.to_http_request().headers().clone();
+            let taken = coding(&headers, &[Coding::Zstd, Coding::Gzip]);
+            assert_eq!(taken, expected, "{value}");
+        }
     }
 }

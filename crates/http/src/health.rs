@@ -1,10 +1,11 @@
 //! Whether the service lives, whether it can work, and figures of how it does.
 
 use crate::{
+    compress,
     problem::{Problem, ProblemKind, ServerProblems},
     state::AppState,
 };
-use actix_web::{HttpResponse, get, web::Data};
+use actix_web::{HttpRequest, HttpResponse, get, web::Data};
 use persistence::health;
 use serde::Serialize;
 use std::time::Duration;
@@ -96,10 +97,11 @@ async fn check(state: Data<AppState>) -> Result<(), Problem> {
     responses((status = OK, body = String, content_type = "text/plain", description = "Prometheus text format"))
 )]
 #[get("/metrics")]
-async fn metrics_show(state: Data<AppState>) -> HttpResponse {
+async fn metrics_show(request: HttpRequest, state: Data<AppState>) -> HttpResponse {
     state.db.record_metrics();
     state.ingest.record_metrics();
-    HttpResponse::Ok()
+    let response = HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(state.metrics.render())
+        .body(state.metrics.render());
+    compress::plain(request.headers(), response)
 }

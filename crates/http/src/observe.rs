@@ -3,19 +3,22 @@
 
 use crate::{
     auth::brings_api_key,
-    openapi::allowed_methods,
+    compress,
+    headers::Headers,
+    operation::methods_of,
     problem::{PROBLEM_JSON, Problem, ProblemKind},
 };
 use actix_web::{
     Error, HttpResponse,
-    body::{BoxBody, MessageBody},
+    body::{self, BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
     http::{
         Method, StatusCode,
-        header::{CONTENT_TYPE, HeaderName, HeaderValue},
+        header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN},
     },
     middleware::Next,
+    web::Data,
 };
 use std::time::Instant;
 use tracing::Instrument;
@@ -26,11 +29,17 @@ const UNKNOWN: &str = "unknown";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// How a thing may be patched (RFC 5789, section 3.1).
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
 /// What is known of a request before it is routed.
 struct Asked {
     id: String,
     method: Method,
     path: String,
+    /// Whose page asks, where a browser says so.
+    origin: Option<HeaderValue>,
+    headers: Option<Data<Headers>>,
     started: Instant,
 }
 
@@ -39,15 +48,21 @@ struct Asked {
 /// A client that hangs up drops the future that answers it. Work that has begun is not to be cut
 /// in the middle of a transaction, so it goes on in the task.
 pub(crate) async fn observe(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let asked = Asked {
         id: request_id(&request),
         method: request.method().clone(),
         path: request.path().to_owned(),
+        origin: request.headers().get(ORIGIN).cloned(),
+        headers: request.app_data::<Data<Headers>>().cloned(),
         started: Instant::now(),
     };
+    if asked.method == Method::HEAD {
+        // Whoever answers GET answers it; the server leaves out the body.
+        request.head_mut().method = Method::GET;
+    }
     let span = tracing::info_span!(
         "request",
         request_id = %asked.id,
@@ -55,10 +70,15 @@ pub(crate) async fn observe(
         http.route = tracing::field::Empty,
         caller = caller_kind(&request),
     );
+    let options = (asked.method == Method::OPTIONS).then(|| asked.options(request.headers()));
     let work = async move {
-        next.call(request)
-            .await
-            .map(ServiceResponse::map_into_boxed_body)
+        if let Some(response) = options {
+            return Ok(ServiceResponse::new(request.into_parts().0, response));
+        }
+        let response = next.call(request).await?.map_into_boxed_body();
+        let (request, response) = response.into_parts();
+        let response = compress::pack(response).await;
+        Ok::<_, Error>(ServiceResponse::new(request, response))
     };
     let outcome = actix_web::rt::spawn(work.instrument(span.clone()))
         .await
@@ -95,7 +115,43 @@ impl Asked {
         if let Ok(value) = HeaderValue::from_str(&self.id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
+        if let Some(headers) = &self.headers {
+            let asked = (
+                self.origin.as_ref(),
+                self.path.as_str(),
+                self.method.as_str(),
+            );
+            headers.finish(asked, response.headers_mut());
+        }
         self.record(route, response.status());
+        if self.method == Method::HEAD && response.body().size() == BodySize::Stream {
+            // Nobody will read it.
+            return response.set_body(BoxBody::new(body::None::new()));
+        }
+        response
+    }
+
+    /// What can be done with a path; for browsers, also what their pages may do.
+    fn options(&self, request: &HeaderMap) -> HttpResponse {
+        let known = methods_of(&self.path);
+        // The service as a whole (RFC 9110, section 9.3.7).
+        let whole = (self.path == "*").then_some("GET, HEAD, POST, PATCH, DELETE, OPTIONS");
+        let Some(methods) = known.or(whole) else {
+            return HttpResponse::from_error(Problem::new(ProblemKind::NotFound));
+        };
+        let mut response = HttpResponse::NoContent();
+        response.insert_header((ALLOW, methods));
+        if known.is_some_and(|methods| methods.contains("PATCH")) {
+            response.insert_header((
+                ACCEPT_PATCH,
+                "application/merge-patch+json, application/json",
+            ));
+        }
+        let mut response = response.finish();
+        if let Some(headers) = &self.headers {
+            let origins = &headers.origins;
+            origins.preflight(request, methods, response.headers_mut());
+        }
         response
     }
 
@@ -184,9 +240,9 @@ fn problem(response: &HttpResponse, method: &Method, path: &str) -> Option<Probl
 /// A failure that the framework found before any handler of ours.
 fn foreign(status: StatusCode, method: &Method, path: &str) -> Problem {
     match status {
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => match allowed_methods(path) {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => match methods_of(path) {
             Some(methods) if !methods.split(", ").any(|it| it == method.as_str()) => {
-                Problem::new(ProblemKind::MethodNotAllowed).allowing(methods)
+                Problem::new(ProblemKind::MethodNotAllowed).allowing(methods.to_owned())
             }
             Some(_) | None => Problem::new(ProblemKind::NotFound),
         },

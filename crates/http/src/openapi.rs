@@ -1,26 +1,30 @@
 //! The routes of the service, and the OpenAPI document that they make.
 
 use crate::{
-    alert, alert_rule, api_key, auth, device, health, idempotency,
-    problem::{FieldError, ProblemView, documented_responses},
+    alert, alert_rule, api_key, auth, conditional,
+    deprecation::{DEPRECATED, Deprecated},
+    device, health, idempotency,
+    problem::{
+        self, FieldError, FieldErrorCode, ItemErrorCode, ProblemCode, ProblemView,
+        documented_responses,
+    },
     rate_limit, reading,
     reading::RejectedBatchView,
     rejection, rollup, session, signing_key, user, verification,
 };
-use actix_web::{App, dev::ResourceDef, http::StatusCode};
-use std::sync::LazyLock;
+use actix_web::{App, http::StatusCode};
 use utoipa::{
     OpenApi, PartialSchema, ToSchema,
     openapi::{
         OpenApi as Document, RefOr, Schema,
-        path::{Operation, PathItem},
+        path::Operation,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 
 /// Where everything versioned lives.
-const BASE: &str = "/api/v1";
+pub(crate) const BASE: &str = "/api/v1";
 
 /// All routes. What is not registered here is not in the document, and the other way round.
 pub(crate) fn routes(config: &mut ServiceConfig) {
@@ -39,6 +43,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     );
     signing_key::routes(config);
     health::routes(config);
+    problem::routes(config);
 }
 
 /// What the document says beside the routes.
@@ -53,7 +58,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             `X-Device-Key: rdk_…`. Times are RFC 3339 in UTC. Values are JSON numbers of up to 28 \
             significant digits, kept exactly: read them with a decimal type (this page shows them as JavaScript \
             rounds them). Every failure is \
-            `application/problem+json` (RFC 9457) with a stable `code`.",
+            `application/problem+json` (RFC 9457) with a stable `code`; its `type` leads to a page that says what to do. \
+            Query parameters and members that are not known are refused by name. Every GET can be asked as HEAD.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This instance")),
@@ -65,6 +71,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         (name = "rollups", description = "Readings summed up by windows of time"),
         (name = "alert rules", description = "Which readings are worth an alert"),
         (name = "alerts", description = "What the rules found"),
+        (name = "problems", description = "What may go wrong, and what to do about it"),
         (name = "operations", description = "Health and figures, for those who run the service"),
     ),
 )]
@@ -83,6 +90,9 @@ pub fn document() -> Document {
     for (name, schema) in [
         (ProblemView::name(), ProblemView::schema()),
         (FieldError::name(), FieldError::schema()),
+        (ProblemCode::name(), ProblemCode::schema()),
+        (FieldErrorCode::name(), FieldErrorCode::schema()),
+        (ItemErrorCode::name(), ItemErrorCode::schema()),
         (RejectedBatchView::name(), RejectedBatchView::schema()),
     ] {
         components.schemas.insert(name.into_owned(), schema);
@@ -100,7 +110,10 @@ pub fn document() -> Document {
     describe_rate_limits(&mut document);
     auth::describe(&mut document);
     describe_replays(&mut document);
+    conditional::describe(&mut document);
+    problem::describe(&mut document);
     describe_answers(&mut document);
+    Deprecated::describe(DEPRECATED, &mut document);
     let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
@@ -182,65 +195,5 @@ fn describe_answers(document: &mut Document) {
                 .unwrap_or("Done")
                 .clone_into(&mut response.description);
         }
-    }
-}
-
-/// The paths that there are, each with its methods.
-static PATHS: LazyLock<Vec<(ResourceDef, String)>> = LazyLock::new(|| {
-    let documented = document().paths.paths;
-    let documented = documented
-        .iter()
-        .map(|(path, item)| (ResourceDef::new(path.as_str()), methods(item)));
-    let others = [
-        ("/docs", "GET"),
-        ("/docs/{file}*", "GET"),
-        ("/api/openapi.json", "GET"),
-    ];
-    let others = others.map(|(path, methods)| (ResourceDef::new(path), methods.to_owned()));
-    documented.chain(others).collect()
-});
-
-fn methods(item: &PathItem) -> String {
-    let methods = [
-        ("GET", &item.get),
-        ("POST", &item.post),
-        ("PATCH", &item.patch),
-        ("PUT", &item.put),
-        ("DELETE", &item.delete),
-    ];
-    let there = methods.iter().filter(|(_, operation)| operation.is_some());
-    there
-        .map(|(method, _)| *method)
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-/// The methods that a path does have, if there is such a path.
-pub(crate) fn allowed_methods(path: &str) -> Option<String> {
-    PATHS
-        .iter()
-        .find(|(pattern, _)| pattern.is_match(path))
-        .map(|(_, methods)| methods.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_know_their_methods() {
-        assert_eq!(
-            allowed_methods("/api/v1/devices").as_deref(),
-            Some("GET, POST")
-        );
-        assert_eq!(
-            allowed_methods("/api/v1/devices/x").as_deref(),
-            Some("GET, PATCH, DELETE")
-        );
-        assert_eq!(allowed_methods("/api/v1/readings").as_deref(), Some("POST"));
-        assert_eq!(allowed_methods("/docs/index.html").as_deref(), Some("GET"));
-        let others = allowed_methods("/api/v1/auth/sessions/revoke-others");
-        assert_eq!(others.as_deref(), Some("POST"));
-        assert_eq!(allowed_methods("/api/v1/device"), None);
     }
 }

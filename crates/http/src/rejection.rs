@@ -2,12 +2,13 @@
 
 use crate::{
     auth::{ReadingsRead, Scoped},
+    conditional,
     path::Path,
     problem::{NotFoundProblem, Problem, ServerProblems},
     state::AppState,
     view::{ListView, found},
 };
-use actix_web::{HttpResponse, get, web::Data};
+use actix_web::{HttpRequest, HttpResponse, get, web::Data};
 use chrono::{DateTime, Utc};
 use domain::{Timestamp, device::DeviceId, reading::ReadingError, rejection::Rejection};
 use persistence::rejection::{self as store, Refused};
@@ -77,12 +78,13 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 #[get("/devices/{id}/rejections")]
 async fn rejection_list(
     user: Scoped<ReadingsRead>,
+    request: HttpRequest,
     state: Data<AppState>,
     id: Path<DeviceId>,
 ) -> Result<HttpResponse, Problem> {
     let rejections = found(store::list(&state.db, user.owner, id.0).await?)?;
     let data = rejections.into_iter().map(RejectionView::from).collect();
-    Ok(HttpResponse::Ok().json(ListView { data }))
+    Ok(conditional::json(&request, &ListView { data }))
 }
 
 /// Notes the readings of a request that were refused, each with its JSON text where that is known.

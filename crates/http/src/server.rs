@@ -2,14 +2,16 @@
 
 use crate::{
     auth::authenticate,
+    docs::{self, Published},
+    headers::{Headers, WebSettings},
     observe::observe,
-    openapi::{document, routes},
+    openapi::routes,
+    query::of_public_operations,
     state::AppState,
 };
 use actix_web::{
-    App, HttpResponse, HttpServer, Resource,
+    App, HttpResponse, HttpServer,
     dev::{Server, ServerHandle},
-    http::header,
     middleware::from_fn,
     web,
 };
@@ -19,7 +21,6 @@ use std::{
     time::Duration,
 };
 use utoipa_actix_web::AppExt;
-use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// How long the headers of a request may take to arrive.
 const HEADERS_DEADLINE: Duration = Duration::from_secs(10);
@@ -52,20 +53,28 @@ impl std::fmt::Debug for Bound {
 /// one for each core.
 ///
 /// Signals are left to the program, which has more to stop than this.
-pub fn bind(state: &AppState, address: SocketAddr, workers: Option<usize>) -> io::Result<Bound> {
+pub fn bind(
+    state: &AppState,
+    web: WebSettings,
+    address: SocketAddr,
+    workers: Option<usize>,
+) -> io::Result<Bound> {
     let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
     let state = web::Data::new(state.clone());
-    let document = document();
+    let headers = web::Data::new(Headers::new(web));
+    let published = web::Data::new(Published::new());
     let mut server = HttpServer::new(move || {
         let (app, _) = App::new()
             .app_data(state.clone())
+            .app_data(headers.clone())
+            .app_data(published.clone())
             .into_utoipa_app()
             .configure(routes)
             .split_for_parts();
-        app.service(docs_redirect())
-            .service(swagger_ui(document.clone()))
+        app.configure(docs::routes)
             .default_service(web::to(nothing_here))
+            .wrap(from_fn(of_public_operations))
             .wrap(from_fn(authenticate))
             .wrap(from_fn(observe))
     })
@@ -88,23 +97,4 @@ pub fn bind(state: &AppState, address: SocketAddr, workers: Option<usize>) -> io
 /// No route matched; `observe` finds out whether it was the path or the method.
 async fn nothing_here() -> HttpResponse {
     HttpResponse::NotFound().finish()
-}
-
-fn docs_redirect() -> Resource {
-    let to_docs = || async {
-        HttpResponse::PermanentRedirect()
-            .insert_header((header::LOCATION, "/docs/"))
-            .finish()
-    };
-    web::resource("/docs").route(web::get().to(to_docs))
-}
-
-fn swagger_ui(document: utoipa::openapi::OpenApi) -> SwaggerUi {
-    let config = Config::default()
-        .persist_authorization(true)
-        .try_it_out_enabled(true)
-        .display_request_duration(true);
-    SwaggerUi::new("/docs/{_:.*}")
-        .url("/api/openapi.json", document)
-        .config(config)
 }

@@ -1,7 +1,14 @@
 //! What answers have in common: lists, and headers.
 
-use crate::problem::{Problem, ProblemKind};
-use actix_web::{HttpRequest, HttpResponse, http::header};
+use crate::{
+    conditional,
+    openapi::BASE,
+    problem::{Problem, ProblemKind},
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, HeaderValue},
+};
 use domain::page::Page;
 use serde::Serialize;
 
@@ -31,15 +38,25 @@ where
     K: Serialize,
 {
     let next_cursor = page.next.map(|cursor| cursor.encode());
-    let mut response = HttpResponse::Ok();
-    if let Some(cursor) = &next_cursor {
-        let link = format!("<{}>; rel=\"next\"", next_url(request, cursor));
-        response.insert_header((header::LINK, link));
-    }
-    response.json(PageView {
+    let link = next_cursor
+        .as_ref()
+        .map(|cursor| format!("<{}>; rel=\"next\"", next_url(request, cursor)));
+    let view = PageView {
         data: page.items.into_iter().map(V::from).collect(),
         next_cursor,
-    })
+    };
+    let mut response = conditional::json(request, &view);
+    if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    response
+}
+
+/// Says where the thing is that was made (RFC 9110, section 10.2.2).
+pub(crate) fn locate(response: &mut HttpResponse, path: &str) {
+    if let Ok(place) = HeaderValue::try_from(format!("{BASE}{path}")) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
 }
 
 /// The URL of this request with another cursor. A cursor is of the URL-safe alphabet.

@@ -12,6 +12,7 @@ mod secret;
 mod serve;
 mod settings;
 mod signals;
+mod web;
 mod workers;
 
 use cli::{Cli, Command};

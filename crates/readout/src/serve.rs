@@ -68,6 +68,7 @@ async fn serve(
     let state = AppState::new(parts, &auth)?;
     let bound = http::bind(
         &state,
+        settings.web.settings(settings.mail.is_https()),
         settings.listen_addr,
         settings.http_workers.map(usize::from),
     )

@@ -5,7 +5,7 @@
     reason = "--help shows these comments as they are"
 )]
 
-use crate::{Failure, mail::MailSettings, secret::Secret};
+use crate::{Failure, mail::MailSettings, secret::Secret, web::Web};
 use chrono::TimeDelta;
 use clap::{Args, ValueEnum, value_parser};
 use domain::{duration::Duration, rate_limit::MAX_RATE};
@@ -186,6 +186,9 @@ pub(crate) struct Settings {
 
     #[command(flatten)]
     pub(crate) mail: MailSettings,
+
+    #[command(flatten)]
+    pub(crate) web: Web,
 }
 
 /// At most a day: a reading that late has everything since then judged again.

@@ -48,7 +48,8 @@ async fn a_patch_merges_tags() {
         (json!({}), json!({"site": "north", "floor": "3"})),
         (Value::Null, json!({})),
     ] {
-        let patched = user.patch(&path, &json!({"tags": patch})).await.expect(200);
+        let sure = user.with("if-match", "*");
+        let patched = sure.patch(&path, &json!({"tags": patch})).await.expect(200);
         assert_eq!(patched.body["tags"], after, "{patch}");
         assert_eq!(patched.body["name"], "Pump");
         let shown = user.get(&path).await.expect(200);

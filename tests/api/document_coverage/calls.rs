@@ -15,6 +15,7 @@ pub(super) enum Access {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Thing {
     None,
+    Problem,
     Device,
     Rule,
     Alert,
@@ -57,11 +58,13 @@ impl Call {
 }
 
 /// Every operation. Those that end a thing or a session come last, since they are called in this order.
-pub(super) const CALLS: [Call; 50] = [
+pub(super) const CALLS: [Call; 52] = [
     call("health_live", Access::Public, Thing::None, 200),
     call("health_ready", Access::Public, Thing::None, 200),
     call("metrics_show", Access::Public, Thing::None, 200),
     call("signing_key_list", Access::Public, Thing::None, 200),
+    call("problem_list", Access::Public, Thing::None, 200),
+    call("problem_show", Access::Public, Thing::Problem, 200),
     call("user_sign_up", Access::Public, Thing::None, 201)
         .body(r#"{"email": "<fresh>", "password": "correct horse battery"}"#),
     call("session_sign_in", Access::Public, Thing::None, 200)

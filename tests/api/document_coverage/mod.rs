@@ -99,13 +99,21 @@ impl World {
         let operation = self.operation(call);
         let thing = match call.thing {
             Thing::None => "",
+            Thing::Problem => "not_found",
             Thing::Device => &self.device.id,
             Thing::Rule => &self.rule,
             Thing::Alert => &self.alert,
             Thing::Session => &self.session,
             Thing::ApiKey => &self.api_key,
         };
-        let path = format!("{}{}", operation.path.replace("{id}", thing), call.query);
+        let path = format!(
+            "{}{}",
+            operation
+                .path
+                .replace("{id}", thing)
+                .replace("{code}", thing),
+            call.query
+        );
         let method: Method = operation.method.to_uppercase().parse().unwrap();
         client
             .ask(method, &path, body.map(|body| (JSON, body)))

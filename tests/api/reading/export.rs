@@ -185,7 +185,10 @@ async fn streams_say_what_they_are() {
     let user = app.user().await;
     let path = user.device().await.path("/readings");
     let common = |answer: &Answer| {
-        assert_eq!(answer.header("vary"), "Accept, Accept-Encoding");
+        assert_eq!(
+            answer.header("vary"),
+            "Authorization, Accept, Accept-Encoding"
+        );
         assert_eq!(answer.header("cache-control"), "private, no-cache");
     };
     for accept in [

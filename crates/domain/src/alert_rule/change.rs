@@ -14,10 +14,10 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRuleChange {
-    /// What to call the rule.
+    /// What to call the rule; null for its condition in words.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = DisplayName, required = false)]
-    pub name: Option<DisplayName>,
+    #[schema(value_type = Option<DisplayName>, required = false)]
+    pub name: Option<Option<DisplayName>>,
     /// The metric that it watches.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Metric, required = false)]
@@ -50,14 +50,14 @@ pub struct AlertRuleChange {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = SelectorChange, required = false)]
     pub selector: Option<SelectorChange>,
-    /// How bad it is when the rule fires.
+    /// How bad it is when the rule fires; null for the usual `warning`.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Severity, required = false)]
-    pub severity: Option<Severity>,
-    /// Whether the rule is armed.
+    #[schema(value_type = Option<Severity>, required = false)]
+    pub severity: Option<Option<Severity>>,
+    /// Whether the rule is armed; null for the usual `true`.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = bool, required = false, example = true)]
-    pub enabled: Option<bool>,
+    #[schema(value_type = Option<bool>, required = false, example = true)]
+    pub enabled: Option<Option<bool>>,
 }
 
 /// A merge patch of what happens when data stops; both are needed where there was nothing before.
@@ -116,13 +116,17 @@ impl AlertRuleChange {
         edited.no_data = self.no_data(rule.no_data)?;
         edited.target = self.target(&rule.target)?;
         edited.metric = self.metric.unwrap_or(edited.metric);
-        edited.severity = self.severity.unwrap_or(edited.severity);
-        edited.enabled = self.enabled.unwrap_or(edited.enabled);
+        if let Some(severity) = self.severity {
+            edited.severity = severity.unwrap_or_default();
+        }
+        if let Some(enabled) = self.enabled {
+            edited.enabled = enabled.unwrap_or(true);
+        }
         let unnamed = rule.name == rule.condition.name(&rule.metric);
         edited.name = match self.name {
-            Some(name) => name.into(),
-            None if unnamed => edited.condition.name(&edited.metric),
-            None => edited.name,
+            Some(Some(name)) => name.into(),
+            None if !unnamed => edited.name,
+            Some(None) | None => edited.condition.name(&edited.metric),
         };
         if edited == *rule {
             return Ok((edited, EditEffect::None));
@@ -246,6 +250,17 @@ mod tests {
             edited.condition,
             condition("gt", "10", Some("9"), Some("10m"), Some("1m"))
         );
+    }
+
+    #[test]
+    fn null_is_what_a_rule_is_made_with() {
+        let text = r#"{"severity": "info", "enabled": false, "name": "Hot", "for": "5m"}"#;
+        let (other, _) = edit(&rule(), text).unwrap();
+        let text = r#"{"severity": null, "enabled": null, "name": null, "for": null}"#;
+        let (back, _) = edit(&other, text).unwrap();
+        assert_eq!((back.severity, back.enabled), (Severity::Warning, true));
+        assert_eq!((back.name.as_str(), back.version), ("t gt 10", 3));
+        assert_eq!(back.condition, rule().condition);
     }
 
     #[test]

@@ -31,7 +31,8 @@ struct SelectorFields {
 #[serde(deny_unknown_fields)]
 pub struct SelectorChange {
     /// Tags to set; one that is null is removed. At least one has to be left.
-    #[schema(value_type = Object, example = json!({"site": "south", "old": null}))]
+    #[serde(default)]
+    #[schema(value_type = Object, required = false, example = json!({"site": "south", "old": null}))]
     tags: TagsChange,
 }
 

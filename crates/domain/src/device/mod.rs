@@ -97,14 +97,14 @@ pub struct DeviceChange {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Object>, required = false, example = json!({"site": "south", "old": null}))]
     pub tags: Option<TagsChange>,
-    /// Silence after which the device counts as offline.
+    /// Silence after which the device counts as offline; null for the usual `10m`.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Duration, required = false, pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
-    pub offline_after: Option<Duration>,
-    /// A disabled device keeps its data, and its readings are refused with 403.
+    #[schema(value_type = Option<String>, required = false, pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
+    pub offline_after: Option<Option<Duration>>,
+    /// A disabled device keeps its data, and its readings are refused with 403; null for the usual `true`.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = bool, required = false, example = true)]
-    pub enabled: Option<bool>,
+    #[schema(value_type = Option<bool>, required = false, example = true)]
+    pub enabled: Option<Option<bool>>,
 }
 
 /// Reads a member that may be absent, but not null.
@@ -126,7 +126,16 @@ pub enum DeviceChangeError {
 }
 
 impl DeviceChange {
+    /// Whether it removes notes or tags whatever they are, also those that it has never seen.
+    #[must_use]
+    pub fn wipes(&self) -> bool {
+        let notes = self.metadata.as_ref().is_some_and(Value::is_null);
+        notes || self.tags.as_ref().is_some_and(TagsChange::wipes)
+    }
+
     /// The device with this change made to it, or what is wrong with it then.
+    ///
+    /// The version goes up by one when anything changed.
     pub fn apply(self, device: &Device) -> Result<Device, DeviceChangeError> {
         let mut changed = device.clone();
         if let Some(patch) = self.metadata {
@@ -141,8 +150,15 @@ impl DeviceChange {
             changed.tags = changed.tags.changed(change)?;
         }
         changed.name = self.name.unwrap_or(changed.name);
-        changed.offline_after = self.offline_after.unwrap_or(changed.offline_after);
-        changed.enabled = self.enabled.unwrap_or(changed.enabled);
+        if let Some(patience) = self.offline_after {
+            changed.offline_after = patience.unwrap_or_else(default_offline_after);
+        }
+        if let Some(enabled) = self.enabled {
+            changed.enabled = enabled.unwrap_or(true);
+        }
+        if changed != *device {
+            changed.version = device.version.saturating_add(1);
+        }
         Ok(changed)
     }
 }
@@ -168,6 +184,8 @@ pub struct Device {
     pub tags: Tags,
     /// Silence after which it counts as offline.
     pub offline_after: Duration,
+    /// Counts the changes of its settings, from 1.
+    pub version: i32,
     /// When it was provisioned.
     pub created_at: Timestamp,
     /// When its settings last changed.
@@ -185,5 +203,51 @@ mod tests {
         assert!(serde_json::from_value::<DeviceChange>(json!({"surprise": 1})).is_err());
         assert!(serde_json::from_value::<DeviceChange>(json!({"metadata": null})).is_ok());
         assert!(serde_json::from_value::<DeviceChange>(json!({"tags": null})).is_ok());
+    }
+
+    fn changed(device: &Device, patch: serde_json::Value) -> Device {
+        let change: DeviceChange = serde_json::from_value(patch).unwrap();
+        change.apply(device).unwrap()
+    }
+
+    #[test]
+    fn null_is_what_a_device_is_provisioned_with() {
+        let device = Device {
+            id: DeviceId(uuid::Uuid::nil()),
+            name: DisplayName::try_from("Boiler".to_owned()).unwrap(),
+            key_prefix: String::new(),
+            status: DeviceStatus::Offline,
+            enabled: true,
+            last_seen_at: None,
+            metadata: Metadata::default(),
+            tags: Tags::default(),
+            offline_after: default_offline_after(),
+            version: 1,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+        };
+        let other = changed(
+            &device,
+            json!({"offline_after": "1h", "enabled": false, "tags": {"a": "b"}, "metadata": {"c": 1}}),
+        );
+        assert_eq!(other.version, 2);
+        let nulls = json!({"offline_after": null, "enabled": null, "tags": null, "metadata": null});
+        let back = changed(&other, nulls);
+        assert_eq!(Device { version: 1, ..back }, device);
+        // What changes nothing is no new version.
+        assert_eq!(changed(&device, json!({"enabled": null})), device);
+    }
+
+    #[test]
+    fn only_what_removes_everything_wipes() {
+        for (patch, wipes) in [
+            (json!({"metadata": null}), true),
+            (json!({"tags": null, "name": "x"}), true),
+            (json!({"tags": {"a": null}, "metadata": {"b": null}}), false),
+            (json!({"offline_after": null}), false),
+        ] {
+            let change: DeviceChange = serde_json::from_value(patch).unwrap();
+            assert_eq!(change.wipes(), wipes, "{change:?}");
+        }
     }
 }

@@ -39,6 +39,20 @@ pub enum ReadingError {
 }
 
 impl ReadingError {
+    /// Every word that `code` answers.
+    pub const CODES: [&'static str; 10] = [
+        "malformed_reading",
+        "missing_field",
+        "invalid_metric",
+        "invalid_value",
+        "senml_not_numeric",
+        "invalid_recorded_at",
+        "recorded_at_too_old",
+        "recorded_at_in_future",
+        "too_many_metrics",
+        "reading_conflict",
+    ];
+
     /// A stable word for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -72,5 +86,26 @@ impl ReadingError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::InFuture)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_listed() {
+        for error in [
+            ReadingError::Malformed(String::new()),
+            ReadingError::Missing("value"),
+            ReadingError::Metric(MetricError),
+            ReadingError::NotNumeric,
+            ReadingError::TooOld,
+            ReadingError::InFuture,
+            ReadingError::TooManyMetrics,
+            ReadingError::Conflict,
+        ] {
+            assert!(ReadingError::CODES.contains(&error.code()), "{error}");
+        }
     }
 }

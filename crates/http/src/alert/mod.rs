@@ -6,6 +6,7 @@ mod view;
 use crate::{
     auth::{AlertsRead, AlertsWrite, Scoped},
     body::OptionalJson,
+    conditional,
     path::Path,
     problem::{
         AlreadyResolvedProblem, BodyProblems, InputProblems, NotFoundProblem, Problem,
@@ -106,11 +107,12 @@ async fn alert_list(
 #[get("/alerts/{id}")]
 async fn alert_show(
     user: Scoped<AlertsRead>,
+    request: HttpRequest,
     state: Data<AppState>,
     id: Path<AlertId>,
 ) -> Result<HttpResponse, Problem> {
     let alert = found(store::find(&state.db, user.owner, id.0).await?)?;
-    Ok(HttpResponse::Ok().json(AlertView::from(alert)))
+    Ok(conditional::json(&request, &AlertView::from(alert)))
 }
 
 /// Take note of an alert

@@ -6,17 +6,20 @@ mod view;
 use crate::{
     auth::{AlertsRead, AlertsWrite, Scoped},
     body::Json,
+    conditional::{self, KnownVersion, Precondition},
     idempotency::{Claim, IdempotencyHeader, Idempotent, Vault, once},
     path::Path,
     problem::{
-        BodyProblems, FieldError, InputProblems, NotFoundProblem, OnceProblems, Problem,
-        ServerProblems,
+        BodyProblems, ConditionProblems, EditProblems, FieldError, InputProblems, NotFoundProblem,
+        OnceProblems, Problem, ServerProblems,
     },
     query::Query,
     state::AppState,
-    view::{PageView, found, page},
+    view::{PageView, found, locate, page},
 };
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web::Data};
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder, delete, get, patch, post, web::Data,
+};
 use domain::{
     alert_rule::{AlertRule, AlertRuleChange, AlertRuleId, Condition, NewAlertRule, Target},
     device::DeviceId,
@@ -127,11 +130,23 @@ async fn create(
 ) -> Result<HttpResponse, Problem> {
     let (new, now) = ((&new, condition(&new, "")?), state.clock.now());
     let vault = Vault::new(state, user.owner, claim.as_ref());
-    let answer = |rule: &AlertRule| HttpResponse::Created().json(AlertRuleView::from(rule.clone()));
+    let answer = |rule: &AlertRule| {
+        let mut response = tagged(HttpResponse::Created(), rule.clone());
+        locate(&mut response, &format!("/alert-rules/{}", rule.id));
+        response
+    };
     let work = async |once: &Once<'_, AlertRule>| {
         store::insert(&state.db, user.owner, &target, new, once, now).await
     };
     once(&vault, answer, work, |rule| Ok(found(rule)??)).await
+}
+
+/// Answers a rule that was made or edited, with the tag that it has from now on.
+fn tagged(mut response: HttpResponseBuilder, rule: AlertRule) -> HttpResponse {
+    let (version, view) = (rule.version, AlertRuleView::from(rule));
+    let mut response = response.json(&view);
+    conditional::mark(&mut response, version, &view);
+    response
 }
 
 /// When a rule of a device fires, or which member of the body, below `path`, is to blame.
@@ -216,33 +231,41 @@ async fn alert_rule_list_all(
 #[get("/alert-rules/{id}")]
 async fn alert_rule_show(
     user: Scoped<AlertsRead>,
+    request: HttpRequest,
     state: Data<AppState>,
     id: Path<AlertRuleId>,
 ) -> Result<HttpResponse, Problem> {
     let rule = found(store::find(&state.db, user.owner, id.0).await?)?;
-    Ok(HttpResponse::Ok().json(AlertRuleView::from(rule)))
+    let (version, view) = (rule.version, AlertRuleView::from(rule));
+    Ok(conditional::versioned(&request, version, &view))
 }
 
 /// Edit a rule
 ///
-/// A merge patch (RFC 7396): what is absent stays as it is. Each edit makes a new version, and an alert goes on
-/// citing the version by which it fired. Where the condition or the selector changes, or the rule is disarmed, its
+/// A merge patch (RFC 7396): what is absent stays as it is, and null stands for what a rule is made with. Each edit
+/// makes a new version, and an alert goes on citing the version by which it fired. With `If-Match` it is made only
+/// where the rule is still what was seen: so no condition comes about that nobody has written. Where the condition or the selector changes, or the rule is disarmed, its
 /// open alerts end.
 #[utoipa::path(
     tag = "alert rules",
-    params(("id" = AlertRuleId, Path)),
+    params(("id" = AlertRuleId, Path), KnownVersion),
     request_body(content((AlertRuleChange = "application/json"), (AlertRuleChange = "application/merge-patch+json"))),
-    responses((status = OK, body = AlertRuleView), Scoped<AlertsWrite>, NotFoundProblem, BodyProblems, ServerProblems)
+    responses(
+        (status = OK, body = AlertRuleView),
+        Scoped<AlertsWrite>, NotFoundProblem, EditProblems, BodyProblems, ServerProblems
+    )
 )]
 #[patch("/alert-rules/{id}")]
 async fn alert_rule_update(
     user: Scoped<AlertsWrite>,
     state: Data<AppState>,
     id: Path<AlertRuleId>,
+    precondition: Precondition,
     change: Json<AlertRuleChange>,
 ) -> Result<HttpResponse, Problem> {
-    let rule = store::update(&state.db, user.owner, id.0, &change.0, state.clock.now()).await?;
-    Ok(HttpResponse::Ok().json(AlertRuleView::from(found(rule)??)))
+    let change = (&change.0, precondition.expected());
+    let rule = store::update(&state.db, user.owner, id.0, change, state.clock.now()).await?;
+    Ok(tagged(HttpResponse::Ok(), found(rule)??))
 }
 
 /// Delete a rule
@@ -250,16 +273,21 @@ async fn alert_rule_update(
 /// Its open alerts end; its alerts stay.
 #[utoipa::path(
     tag = "alert rules",
-    params(("id" = AlertRuleId, Path)),
-    responses((status = NO_CONTENT, description = "Deleted"), Scoped<AlertsWrite>, NotFoundProblem, ServerProblems)
+    params(("id" = AlertRuleId, Path), KnownVersion),
+    responses(
+        (status = NO_CONTENT, description = "Deleted"),
+        Scoped<AlertsWrite>, NotFoundProblem, ConditionProblems, ServerProblems
+    )
 )]
 #[delete("/alert-rules/{id}")]
 async fn alert_rule_delete(
     user: Scoped<AlertsWrite>,
     state: Data<AppState>,
     id: Path<AlertRuleId>,
+    precondition: Precondition,
 ) -> Result<HttpResponse, Problem> {
-    let deleted = store::delete(&state.db, user.owner, id.0, state.clock.now()).await?;
-    found(deleted.then_some(()))?;
+    let expected = precondition.expected();
+    let deleted = store::delete(&state.db, user.owner, id.0, expected, state.clock.now()).await?;
+    found(deleted)??;
     Ok(HttpResponse::NoContent().finish())
 }

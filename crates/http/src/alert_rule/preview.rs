@@ -4,12 +4,13 @@ use super::condition;
 use crate::{
     auth::{AlertsRead, Scoped},
     body::Json,
+    compress,
     path::Path,
     problem::{BodyProblems, FieldError, NotFoundProblem, Problem, ProblemKind, ServerProblems},
     state::AppState,
     view::found,
 };
-use actix_web::{HttpResponse, post, web::Data};
+use actix_web::{HttpRequest, HttpResponse, post, web::Data};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Timestamp,
@@ -112,6 +113,7 @@ impl From<EpisodeChange> for EpisodeView {
 #[post("/devices/{id}/alert-rules/preview")]
 pub(super) async fn alert_rule_preview(
     user: Scoped<AlertsRead>,
+    request: HttpRequest,
     state: Data<AppState>,
     id: Path<DeviceId>,
     preview: Json<Preview>,
@@ -138,14 +140,15 @@ pub(super) async fn alert_rule_preview(
     let mut episodes = run.into_episodes();
     let truncated = next.is_some() || episodes.len() > MOST_EPISODES;
     episodes.truncate(MOST_EPISODES);
-    Ok(HttpResponse::Ok().json(PreviewView {
+    let response = HttpResponse::Ok().json(PreviewView {
         device_id: id.0,
         start: range.0,
         end: range.1,
         readings,
         truncated,
         episodes: episodes.into_iter().map(EpisodeView::from).collect(),
-    }))
+    });
+    Ok(compress::plain(request.headers(), response))
 }
 
 type ReadPage = (Vec<domain::alert::Measured>, Option<Timestamp>);

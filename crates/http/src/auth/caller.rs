@@ -2,6 +2,7 @@
 
 use crate::{
     problem::{Problem, ProblemKind},
+    query::refuse_unasked,
     state::AppState,
 };
 use actix_web::{
@@ -108,10 +109,11 @@ impl FromRequest for User {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(Caller::of(request).and_then(|caller| match caller {
+        let user = Caller::of(request).and_then(|caller| match caller {
             Caller::Session(user) => Ok(user),
             Caller::ApiKey(_) => Err(Problem::new(ProblemKind::SessionRequired)),
-        }))
+        });
+        ready(user.and_then(|user| refuse_unasked(request).map(|()| user)))
     }
 }
 

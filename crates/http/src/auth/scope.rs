@@ -1,7 +1,10 @@
 //! What a handler needs of an API key, told by the type of its first argument.
 
 use super::caller::Caller;
-use crate::problem::{Problem, ProblemKind, ScopeProblems};
+use crate::{
+    problem::{Problem, ProblemKind, ScopeProblems},
+    query::refuse_unasked,
+};
 use actix_web::{FromRequest, HttpRequest, dev, http::StatusCode};
 use domain::api_key::Scope;
 use persistence::session::OwnerId;
@@ -61,9 +64,10 @@ impl<S: Needs> FromRequest for Scoped<S> {
             Caller::ApiKey(grant) if grant.scopes.contain(S::SCOPE) => Ok(grant.owner),
             Caller::ApiKey(_) => Err(lacks(S::SCOPE)),
         });
-        ready(owner.map(|owner| Self {
-            owner,
-            scope: PhantomData,
+        ready(owner.and_then(|owner| {
+            refuse_unasked(request)?;
+            let scope = PhantomData;
+            Ok(Self { owner, scope })
         }))
     }
 }

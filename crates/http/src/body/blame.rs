@@ -59,6 +59,11 @@ fn blame(path: &Path, error: &serde_json::Error) -> FieldError {
             "is not a member that is known here".to_owned(),
         ),
         ["duplicate", "field"] => ("duplicate_field", quoted, "is there twice".to_owned()),
+        ["unknown", "variant"] => {
+            let known = message.split("expected ").last().unwrap_or_default();
+            let known = known.replace('`', "").replace("one of ", "");
+            ("invalid_value", "", format!("must be one of: {known}"))
+        }
         // Well formed JSON that the parser stumbles over: null where a word is meant, 1e400.
         _ if !error.is_data() => (
             "invalid_value",
@@ -149,6 +154,16 @@ mod tests {
                 "{problem}"
             );
         }
+    }
+
+    #[test]
+    fn the_words_that_there_are_are_named() {
+        let rule = r#"{"metric": "t", "threshold": 1, "comparator": "eq"}"#;
+        let problem = problem::<NewAlertRule>(rule);
+        assert!(
+            problem.contains("comparator must be one of: gt, lt, gte, lte"),
+            "{problem}"
+        );
     }
 
     #[test]

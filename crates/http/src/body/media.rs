@@ -15,6 +15,15 @@ pub(crate) enum Coding {
 }
 
 impl Coding {
+    /// What `Content-Encoding` and `Accept-Encoding` call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+
     /// The coding of a request; 415 for one that is not known, and for several on one another.
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let coding = joined(request, &header::CONTENT_ENCODING);

@@ -10,15 +10,16 @@ use crate::{
     accept::wanted,
     auth::{DevicesRead, DevicesWrite, Scoped},
     body::Json,
+    conditional::{self, KnownVersion, Precondition},
     idempotency::{IdempotencyHeader, Idempotent, Vault, once},
     path::Path,
     problem::{
-        AcceptProblem, BodyProblems, InputProblems, NotFoundProblem, OnceProblems, Problem,
-        ServerProblems,
+        AcceptProblem, BodyProblems, ConditionProblems, EditProblems, InputProblems,
+        NotFoundProblem, OnceProblems, Problem, ServerProblems,
     },
     query::{Query, refuse_for_streams},
     state::{AppState, random_bits},
-    view::{PageView, found, page, secret},
+    view::{PageView, found, locate, page, secret},
 };
 use actix_web::{
     HttpRequest, HttpResponse, delete, get,
@@ -119,7 +120,10 @@ async fn device_create(
     let vault = Vault::new(&state, user.owner, claim.as_ref());
     let answer = |device: &Device| {
         let view = ProvisionedDeviceView::new(device.clone(), &key);
-        secret(StatusCode::CREATED, &view)
+        let mut response = secret(StatusCode::CREATED, &view);
+        conditional::mark(&mut response, device.version, &view.device);
+        locate(&mut response, &format!("/devices/{}", device.id));
+        response
     };
     let work = async |once: &Once<'_, Device>| {
         store::insert(&state.db, user.owner, (&new, &key), once, now).await
@@ -173,8 +177,8 @@ async fn device_list(
             export::export(&state, user.owner, filter).await?
         }
     };
-    let accept = HeaderValue::from_static("Accept");
-    response.headers_mut().insert(VARY, accept);
+    let vary = HeaderValue::from_static("Authorization, Accept, Accept-Encoding");
+    response.headers_mut().insert(VARY, vary);
     Ok(response)
 }
 
@@ -187,31 +191,47 @@ async fn device_list(
 #[get("/devices/{id}")]
 async fn device_show(
     user: Scoped<DevicesRead>,
+    request: HttpRequest,
     state: Data<AppState>,
     id: Path<DeviceId>,
 ) -> Result<HttpResponse, Problem> {
     let device = found(store::find(&state.db, user.owner, id.0).await?)?;
-    Ok(HttpResponse::Ok().json(DeviceView::from(device)))
+    let (version, view) = (device.version, DeviceView::from(device));
+    Ok(conditional::versioned(&request, version, &view))
 }
 
 /// Change a device's settings
 ///
-/// A merge patch (RFC 7396): what is absent stays as it is.
+/// A merge patch (RFC 7396): what is absent stays as it is, and null stands for what a device is provisioned with.
+/// With `If-Match` it is made only where the settings are still those that were seen; readings, which move `status`
+/// and `last_seen_at`, do not matter. A patch that removes all of `metadata` or all `tags` has to have it.
 #[utoipa::path(
     tag = "devices",
-    params(("id" = DeviceId, Path)),
+    params(("id" = DeviceId, Path), KnownVersion),
     request_body(content((DeviceChange = "application/json"), (DeviceChange = "application/merge-patch+json"))),
-    responses((status = OK, body = DeviceView), Scoped<DevicesWrite>, NotFoundProblem, BodyProblems, ServerProblems)
+    responses((status = OK, body = DeviceView), Scoped<DevicesWrite>, NotFoundProblem, EditProblems, BodyProblems, ServerProblems)
 )]
 #[patch("/devices/{id}")]
 async fn device_update(
     user: Scoped<DevicesWrite>,
     state: Data<AppState>,
     id: Path<DeviceId>,
+    precondition: Precondition,
     change: Json<DeviceChange>,
 ) -> Result<HttpResponse, Problem> {
-    let device = store::update(&state.db, user.owner, id.0, &change.0, state.clock.now()).await?;
-    Ok(HttpResponse::Ok().json(DeviceView::from(found(device)??)))
+    let Json(change) = change;
+    let expected = if change.wipes() {
+        precondition.required()?
+    } else {
+        precondition.expected()
+    };
+    let change = (&change, expected);
+    let device = store::update(&state.db, user.owner, id.0, change, state.clock.now()).await?;
+    let device = found(device)??;
+    let (version, view) = (device.version, DeviceView::from(device));
+    let mut response = HttpResponse::Ok().json(&view);
+    conditional::mark(&mut response, version, &view);
+    Ok(response)
 }
 
 /// Delete a device with all its data
@@ -219,16 +239,21 @@ async fn device_update(
 /// It is gone for every reader at once, and its key is no longer good.
 #[utoipa::path(
     tag = "devices",
-    params(("id" = DeviceId, Path)),
-    responses((status = NO_CONTENT, description = "Deleted"), Scoped<DevicesWrite>, NotFoundProblem, ServerProblems)
+    params(("id" = DeviceId, Path), KnownVersion),
+    responses(
+        (status = NO_CONTENT, description = "Deleted"),
+        Scoped<DevicesWrite>, NotFoundProblem, ConditionProblems, ServerProblems
+    )
 )]
 #[delete("/devices/{id}")]
 async fn device_delete(
     user: Scoped<DevicesWrite>,
     state: Data<AppState>,
     id: Path<DeviceId>,
+    precondition: Precondition,
 ) -> Result<HttpResponse, Problem> {
-    let deleted = store::delete(&state.db, user.owner, id.0, state.clock.now()).await?;
-    found(deleted.then_some(()))?;
+    let expected = precondition.expected();
+    let deleted = store::delete(&state.db, user.owner, id.0, expected, state.clock.now()).await?;
+    found(deleted)??;
     Ok(HttpResponse::NoContent().finish())
 }

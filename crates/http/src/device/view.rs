@@ -28,7 +28,11 @@ pub(super) struct DeviceView {
     /// Silence after which it counts as offline.
     #[schema(pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
     offline_after: Duration,
+    /// Counts the changes of its settings, from 1; what readings change is none.
+    #[schema(minimum = 1, example = 1)]
+    version: i32,
     created_at: DateTime<Utc>,
+    /// When its settings last changed.
     updated_at: DateTime<Utc>,
 }
 
@@ -44,6 +48,7 @@ impl From<Device> for DeviceView {
             metadata: device.metadata,
             tags: device.tags,
             offline_after: device.offline_after,
+            version: device.version,
             created_at: device.created_at,
             updated_at: device.updated_at,
         }
@@ -55,7 +60,7 @@ impl From<Device> for DeviceView {
 #[schema(as = ProvisionedDevice)]
 pub(super) struct ProvisionedDeviceView {
     #[serde(flatten)]
-    device: DeviceView,
+    pub(super) device: DeviceView,
     /// What the device authenticates with. It is shown here once and never again.
     #[schema(example = "rdk_7Qk4bJ0vZ5mW8xY1cT3nL6pR9sD2fG4hK7jM0qB5uVaXeIo2dPiSw9")]
     device_key: String,

@@ -9,6 +9,7 @@ use domain::{
     device::DeviceChangeError,
     reading::ReadingError,
     rollup::RollupError,
+    version::{EditError, Outdated},
 };
 use persistence::{Constraint, StoreError, ingest::IngestError};
 
@@ -138,5 +139,24 @@ impl From<RollupError> for Problem {
 impl From<AlreadyResolved> for Problem {
     fn from(_: AlreadyResolved) -> Self {
         Self::new(ProblemKind::AlertAlreadyResolved)
+    }
+}
+
+impl From<Outdated> for Problem {
+    fn from(error: Outdated) -> Self {
+        let detail = format!("It {error}. Nothing was done.");
+        Self::with_detail(ProblemKind::PreconditionFailed, detail)
+    }
+}
+
+impl<E> From<EditError<E>> for Problem
+where
+    Self: From<E>,
+{
+    fn from(error: EditError<E>) -> Self {
+        match error {
+            EditError::Outdated(error) => error.into(),
+            EditError::Invalid(error) => error.into(),
+        }
     }
 }

@@ -1,15 +1,19 @@
 //! Everything that can go wrong with a request, as problem details (RFC 9457).
 
+mod code;
 mod from;
 mod kind;
+mod page;
 mod responses;
 
+pub(crate) use code::{FieldErrorCode, ItemErrorCode, ProblemCode};
 pub(crate) use kind::ProblemKind;
+pub(crate) use page::{describe, routes};
 pub(crate) use responses::{
-    AcceptProblem, AlreadyResolvedProblem, AuthProblems, BodyProblems, CredentialProblems,
-    EmailTakenProblem, EmailVerifiedProblem, IngestProblems, InputProblems, MailedTokenProblems,
-    NotFoundProblem, OnceProblems, PasswordProblems, ScopeProblems, ServerProblems,
-    all as documented_responses,
+    AcceptProblem, AlreadyResolvedProblem, AuthProblems, BodyProblems, ConditionProblems,
+    CredentialProblems, EditProblems, EmailTakenProblem, EmailVerifiedProblem, IngestProblems,
+    InputProblems, MailedTokenProblems, NotFoundProblem, OnceProblems, PasswordProblems,
+    ScopeProblems, ServerProblems, all as documented_responses,
 };
 
 use crate::rate_limit::RateLimitFields;
@@ -57,7 +61,7 @@ pub(crate) struct FieldError {
     #[schema(nullable = false, example = "limit")]
     parameter: Option<String>,
     /// A stable word for programs.
-    #[schema(example = "invalid_value")]
+    #[schema(value_type = FieldErrorCode, example = "invalid_value")]
     code: String,
     /// What is wrong, for people.
     #[schema(example = "must have 1 to 100 characters, and no control characters")]
@@ -182,7 +186,7 @@ impl Problem {
             response.insert_header((header::ALLOW, methods.as_str()));
         }
         let mut response = response.json(ProblemView {
-            r#type: format!("/problems/{}", self.kind.code()),
+            r#type: self.kind.page(),
             title: self.kind.title(),
             status: self.kind.status().as_u16(),
             detail: &self.detail,
@@ -235,7 +239,7 @@ impl ResponseError for Problem {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemView<'a> {
-    /// Identifies the kind of problem.
+    /// Identifies the kind of problem, and leads to a page about it.
     #[schema(format = "uri-reference", example = "/problems/validation_failed")]
     r#type: String,
     /// The kind of problem in words.
@@ -251,7 +255,7 @@ pub(crate) struct ProblemView<'a> {
     #[schema(example = "/api/v1/devices")]
     instance: &'a str,
     /// A stable word for programs.
-    #[schema(example = "validation_failed")]
+    #[schema(value_type = ProblemCode, example = "validation_failed")]
     code: &'a str,
     /// Identifies the request in the log of the service.
     request_id: &'a str,

@@ -58,6 +58,10 @@ groups! {
     /// What an operation that is done once for its key may answer to its body and its key.
     OnceProblems: MalformedJson MalformedRequest RequestTimeout IdempotencyInFlight PayloadTooLarge UnsupportedMediaType
         ValidationFailed IdempotencyMismatch;
+    /// What an operation may answer that looks at `If-Match`.
+    ConditionProblems: MalformedRequest PreconditionFailed;
+    /// What an edit may answer, which has a body and looks at `If-Match`.
+    EditProblems: PreconditionFailed PreconditionRequired;
     /// What signing up alone may answer.
     EmailTakenProblem: EmailTaken;
     /// What asking for a verification mail alone may answer.
@@ -133,9 +137,9 @@ fn response(kinds: &[ProblemKind]) -> Response {
     response.build()
 }
 
-fn example(kind: ProblemKind) -> serde_json::Value {
+pub(super) fn example(kind: ProblemKind) -> serde_json::Value {
     serde_json::json!({
-        "type": format!("/problems/{}", kind.code()),
+        "type": kind.page(),
         "title": kind.title(),
         "status": kind.status().as_u16(),
         "detail": kind.usual_detail(),

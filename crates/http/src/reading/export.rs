@@ -2,7 +2,8 @@
 
 use super::ReadingView;
 use crate::{
-    accept::takes_gzip,
+    accept,
+    body::Coding,
     observe::log_cause,
     problem::{Problem, ProblemKind},
     state::AppState,
@@ -65,7 +66,7 @@ pub(super) async fn export(
 ) -> Result<HttpResponse, Problem> {
     let now = state.clock.now();
     let horizon = store::horizon(&state.db, source.owner, source.device, now).await?;
-    let gzip = takes_gzip(request.headers());
+    let gzip = accept::coding(request.headers(), &[Coding::Gzip]) == Coding::Gzip;
     let mut export = Export::new(
         state,
         source,

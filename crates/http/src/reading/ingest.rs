@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     auth::device_key,
-    body,
+    body, compress,
     problem::{IngestProblems, Problem, ProblemKind, ServerProblems},
     query::Query,
     rate_limit::{self, Allowance},
@@ -84,12 +84,13 @@ pub(super) async fn reading_create(
     if is_noted {
         note_refused(&state, device, &taken);
     }
-    taken.answer().inspect_err(|problem| {
+    let answer = taken.answer().inspect_err(|problem| {
         // Other problems are those of readings, which are noted.
         if is_noted && problem.kind() == ProblemKind::AtomicRefused {
             note(&state, device, problem);
         }
-    })
+    })?;
+    Ok(compress::plain(request.headers(), answer))
 }
 
 /// The device that is disabled, if that is what is wrong.

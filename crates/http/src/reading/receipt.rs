@@ -1,7 +1,7 @@
 //! What a device is told of each reading that it posted.
 
 use super::{ReadingView, new_reading::ReceiptDetail};
-use crate::problem::{Problem, ProblemKind, ProblemView};
+use crate::problem::{ItemErrorCode, Problem, ProblemKind, ProblemView};
 use actix_web::HttpResponse;
 use domain::reading::{Outcome, Reading, ReadingError};
 use serde::Serialize;
@@ -75,10 +75,8 @@ struct ItemError {
     index: usize,
     #[schema(inline)]
     outcome: ItemOutcome,
-    /// A stable word for programs: `malformed_reading`, `missing_field`, `invalid_metric`, `invalid_value`,
-    /// `senml_not_numeric`, `invalid_recorded_at`, `recorded_at_too_old`, `recorded_at_in_future`,
-    /// `too_many_metrics` or `reading_conflict`; there may be more of them.
-    #[schema(example = "invalid_value")]
+    /// A stable word for programs.
+    #[schema(value_type = ItemErrorCode, example = "invalid_value")]
     code: &'static str,
     /// What is wrong, for people.
     #[schema(example = "value must be a JSON number")]

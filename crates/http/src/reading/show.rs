@@ -7,6 +7,7 @@ use super::{
 use crate::{
     accept::wanted,
     auth::{DevicesRead, ReadingsRead, Scoped},
+    conditional,
     path::Path,
     problem::{AcceptProblem, FieldError, InputProblems, NotFoundProblem, Problem, ServerProblems},
     query::{Query, refuse_for_streams},
@@ -156,7 +157,7 @@ pub(super) async fn reading_list(
         }
     };
     for (name, value) in [
-        (header::VARY, "Accept, Accept-Encoding"),
+        (header::VARY, "Authorization, Accept, Accept-Encoding"),
         (header::CACHE_CONTROL, "private, no-cache"),
     ] {
         let value = header::HeaderValue::from_static(value);
@@ -176,6 +177,7 @@ pub(super) async fn reading_list(
 #[get("/devices/{id}/latest")]
 pub(super) async fn reading_latest(
     user: Scoped<DevicesRead>,
+    request: HttpRequest,
     state: Data<AppState>,
     id: Path<DeviceId>,
     query: Query<LatestQuery>,
@@ -184,7 +186,7 @@ pub(super) async fn reading_latest(
     let now = state.clock.now();
     let readings = found(store::latest(&state.db, user.owner, id.0, &metrics, now).await?)?;
     let data = readings.into_iter().map(ReadingView::from).collect();
-    Ok(HttpResponse::Ok().json(ListView { data }))
+    Ok(conditional::json(&request, &ListView { data }))
 }
 
 /// List the metrics of a device
@@ -196,12 +198,13 @@ pub(super) async fn reading_latest(
 #[get("/devices/{id}/metrics")]
 pub(super) async fn metric_list(
     user: Scoped<ReadingsRead>,
+    request: HttpRequest,
     state: Data<AppState>,
     id: Path<DeviceId>,
 ) -> Result<HttpResponse, Problem> {
     let metrics = found(store::metrics(&state.db, user.owner, id.0).await?)?;
     let data = metrics.into_iter().map(MetricView::from).collect();
-    Ok(HttpResponse::Ok().json(ListView { data }))
+    Ok(conditional::json(&request, &ListView { data }))
 }
 
 /// Refuses a question that names no metric, or too many.

@@ -8,7 +8,7 @@ pub(crate) use shared::Shared;
 
 use crate::{
     auth::{ReadingsRead, Scoped},
-    conditional::{self, Tagged},
+    conditional::Tagged,
     path::Path,
     problem::{InputProblems, NotFoundProblem, Problem, ProblemKind, ServerProblems},
     query::Query,
@@ -40,10 +40,9 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 /// closes. A range without `end` goes on to the end of the window that is open.
 #[utoipa::path(
     tag = "rollups",
-    params(("id" = DeviceId, Path), RollupParameters, conditional::KnownTag),
+    params(("id" = DeviceId, Path), RollupParameters),
     responses(
-        (status = OK, body = RollupView, headers(("ETag" = String, description = "Changes with the answer"))),
-        (status = NOT_MODIFIED, description = "As it was when it had the `ETag` that was sent"),
+        (status = OK, body = RollupView),
         Scoped<ReadingsRead>, NotFoundProblem, InputProblems, ServerProblems
     )
 )]
@@ -66,10 +65,9 @@ async fn rollup_show(
 /// all of the devices together.
 #[utoipa::path(
     tag = "rollups",
-    params(FleetParameters, conditional::KnownTag),
+    params(FleetParameters),
     responses(
-        (status = OK, body = RollupView, headers(("ETag" = String, description = "Changes with the answer"))),
-        (status = NOT_MODIFIED, description = "As it was when it had the `ETag` that was sent"),
+        (status = OK, body = RollupView),
         Scoped<ReadingsRead>, NotFoundProblem, InputProblems, ServerProblems
     )
 )]

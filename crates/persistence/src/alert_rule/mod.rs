@@ -21,6 +21,7 @@ use domain::{
     },
     device::DeviceId,
     page::{Cursor, Page, PageLimit},
+    version::{EditError, Expected, Outdated},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition as Filter, EntityTrait,
@@ -153,21 +154,28 @@ pub async fn find(
     .await
 }
 
-/// Edits a rule, or says what is wrong with what would result. Where its condition or its devices change or it is
+/// Edits a rule where it has the version that this is meant for, or says what is wrong with what would result. Where its condition or its devices change or it is
 /// disarmed, its open alerts end.
 pub async fn update(
     db: &Db,
     owner: OwnerId,
     id: AlertRuleId,
-    change: &AlertRuleChange,
+    (change, expected): (&AlertRuleChange, &Expected),
     now: Timestamp,
-) -> Result<Option<Result<AlertRule, AlertRuleChangeError>>, StoreError> {
+) -> Result<Option<Result<AlertRule, EditError<AlertRuleChangeError>>>, StoreError> {
     db.transaction("alert_rule.update", async |tx| {
         let found = watched::find(tx, owner, id, Some(change)).await?;
         let Some(Watched { row, rule: before }) = found else {
             return Ok(None);
         };
-        let (after, effect) = match change.clone().apply(&before, now) {
+        let checked = expected.check(before.version).map_err(EditError::from);
+        let applied = checked.and_then(|()| {
+            change
+                .clone()
+                .apply(&before, now)
+                .map_err(EditError::Invalid)
+        });
+        let (after, effect) = match applied {
             Ok(edit) => edit,
             Err(error) => return Ok(Some(Err(error))),
         };
@@ -195,24 +203,29 @@ pub async fn update(
     .await
 }
 
-/// Deletes a rule, ends its open alerts, and answers whether there was one. Its alerts stay.
+/// Deletes a rule where it has the version that this is meant for, and ends its open alerts; none where there is no
+/// such rule. Its alerts stay.
 pub async fn delete(
     db: &Db,
     owner: OwnerId,
     id: AlertRuleId,
+    expected: &Expected,
     now: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Result<(), Outdated>>, StoreError> {
     db.transaction("alert_rule.delete", async |tx| {
-        let Some(Watched { row, .. }) = watched::find(tx, owner, id, None).await? else {
-            return Ok(false);
+        let Some(Watched { row, rule }) = watched::find(tx, owner, id, None).await? else {
+            return Ok(None);
         };
+        if let Err(error) = expected.check(rule.version) {
+            return Ok(Some(Err(error)));
+        }
         let mut row = row.into_active_model();
         row.deleted_at = Set(Some(now));
         row.enabled = Set(false);
         row.update(tx).await?;
         alert::end_open(tx, alert::Of::Rule(id), ResolvedReason::RuleDeleted, now).await?;
         alert::begin_judging(tx, id, now).await?;
-        Ok(true)
+        Ok(Some(Ok(())))
     })
     .await
 }

@@ -67,6 +67,7 @@ async fn insert_in(
         updated_at: Set(now),
         deleted_at: Set(None),
         check_at: Set(None),
+        version: Set(1),
     });
     let mut stored = row::Entity::insert_many(rows)
         .exec_with_returning(tx)

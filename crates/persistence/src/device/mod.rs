@@ -19,6 +19,7 @@ use domain::{
         Device, DeviceChange, DeviceChangeError, DeviceId, DeviceStatus, TagFilter, TagFilters,
     },
     page::{Cursor, Page, PageLimit},
+    version::{EditError, Expected, Outdated},
 };
 use row::whole_seconds;
 use sea_orm::{
@@ -170,14 +171,15 @@ pub async fn tag_keys(
     .await
 }
 
-/// Changes a device's settings, or says what is wrong with what would result.
+/// Changes a device's settings where they have the version that the change is meant for, or says what is wrong with
+/// what would result.
 pub async fn update(
     db: &Db,
     owner: OwnerId,
     id: DeviceId,
-    change: &DeviceChange,
+    (change, expected): (&DeviceChange, &Expected),
     now: Timestamp,
-) -> Result<Option<Result<Device, DeviceChangeError>>, StoreError> {
+) -> Result<Option<Result<Device, EditError<DeviceChangeError>>>, StoreError> {
     db.transaction("device.update", async |tx| {
         if change.tags.is_some() {
             join_fleets(tx, owner).await?;
@@ -186,7 +188,10 @@ pub async fn update(
             return Ok(None);
         };
         let before = Device::try_from(row.clone())?;
-        let after = match change.clone().apply(&before) {
+        let checked = expected.check(before.version).map_err(EditError::from);
+        let applied =
+            checked.and_then(|()| change.clone().apply(&before).map_err(EditError::Invalid));
+        let after = match applied {
             Ok(after) => after,
             Err(error) => return Ok(Some(Err(error))),
         };
@@ -203,6 +208,7 @@ pub async fn update(
         row.offline_after = Set(whole_seconds(after.offline_after));
         row.metadata = Set(after.metadata.into_value());
         row.tags = Set(after.tags.into_value());
+        row.version = Set(after.version);
         row.updated_at = Set(now);
         let device = Device::try_from(row.update(tx).await?)?;
         if other_tags {
@@ -213,7 +219,8 @@ pub async fn update(
     .await
 }
 
-/// Deletes a device with all that it has, and answers whether there was one.
+/// Deletes a device with all that it has, where it has the version that this is meant for; none where there is no
+/// such device.
 ///
 /// It is gone for every reader at once; a background purge removes its data. Waits for ingest that
 /// holds the device, so nothing is written for it after this commits.
@@ -221,12 +228,16 @@ pub async fn delete(
     db: &Db,
     owner: OwnerId,
     id: DeviceId,
+    expected: &Expected,
     now: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Result<(), Outdated>>, StoreError> {
     db.transaction("device.delete", async |tx| {
         let Some(row) = lock(tx, owner, id).await? else {
-            return Ok(false);
+            return Ok(None);
         };
+        if let Err(error) = expected.check(row.version) {
+            return Ok(Some(Err(error)));
+        }
         let mut row = row.into_active_model();
         row.deleted_at = Set(Some(now));
         row.update(tx).await?;
@@ -238,7 +249,7 @@ pub async fn delete(
             now,
         )
         .await?;
-        Ok(true)
+        Ok(Some(Ok(())))
     })
     .await
 }

@@ -29,6 +29,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
     pub deleted_at: Option<DateTimeUtc>,
     pub check_at: Option<DateTimeUtc>,
+    pub version: i32,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -57,6 +58,7 @@ impl TryFrom<Model> for Device {
             tags: Tags::from_stored(row.tags)
                 .map_err(|error| StoreError::corrupt("devices.tags", error))?,
             offline_after,
+            version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })

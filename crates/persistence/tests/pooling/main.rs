@@ -13,6 +13,7 @@ use domain::{
     page::PageLimit,
     session::{Client, RefreshToken},
     user::Email,
+    version::Expected,
 };
 use persistence::{
     Db, DbSettings,
@@ -72,7 +73,8 @@ async fn rounds(db: &Db, task: usize) {
         let device = one_device(db, owner, task, round).await;
         one_rule(db, owner, device, task, round).await;
         if round % 3 == 0 {
-            assert!(device::delete(db, owner, device, now()).await.unwrap());
+            let deleted = device::delete(db, owner, device, &Expected::Any, now()).await;
+            assert_eq!(deleted.unwrap(), Some(Ok(())));
             assert_eq!(device::find(db, owner, device).await.unwrap(), None);
         }
     }
@@ -90,7 +92,7 @@ async fn one_device(db: &Db, owner: OwnerId, task: usize, round: usize) -> Devic
     assert_eq!(read.as_ref(), Some(&made));
 
     let change: DeviceChange = serde_json::from_value(json!({"metadata": {"more": name}})).unwrap();
-    let changed = device::update(db, owner, made.id, &change, now()).await;
+    let changed = device::update(db, owner, made.id, (&change, &Expected::Any), now()).await;
     let changed = changed.unwrap().unwrap().unwrap();
     let read = device::find(db, owner, made.id).await.unwrap();
     assert_eq!(read.as_ref(), Some(&changed));

@@ -11,6 +11,7 @@ use domain::{
     mail::{MailId, NewMail},
     session::{Client, RefreshToken},
     user::Email,
+    version::Expected,
 };
 use persistence::{
     Db, DbSettings, device,
@@ -124,7 +125,8 @@ async fn what_cannot_be_written_is_kept_and_what_is_gone_is_not() {
     note(&rejections, &stays, "conflict", 3);
     let back = "alter table elsewhere rename to rejections";
     rig.postgres.psql("readout", back).await.unwrap();
-    assert!(device::delete(&db, owner, goes.id, at(9)).await.unwrap());
+    let deleted = device::delete(&db, owner, goes.id, &Expected::Any, at(9)).await;
+    assert_eq!(deleted.unwrap(), Some(Ok(())));
     rejections.flush(&db).await.unwrap();
     rejections.flush(&db).await.unwrap();
 

@@ -15,6 +15,7 @@ use domain::{
     mail::{MailId, NewMail},
     session::{Client, RefreshToken},
     user::Email,
+    version::Expected,
 };
 use futures_util::future::join_all;
 use persistence::{
@@ -84,15 +85,9 @@ impl Life {
             user_agent: None,
             ip: None,
         };
-        let (person, session) = user::insert(
-            &plain.0,
-            &sign_up,
-            &RefreshToken::new([1; 32]),
-            &client,
-            now,
-        )
-        .await
-        .unwrap();
+        let token = RefreshToken::new([1; 32]);
+        let inserted = user::insert(&plain.0, &sign_up, &token, &client, now).await;
+        let (person, session) = inserted.unwrap();
         let owner = session::authenticate(&plain.0, session.id, person.id, now).await;
         Self {
             rig,
@@ -252,8 +247,9 @@ impl Life {
             }
             Act::Delete { device } => {
                 let id = self.devices[*device].0;
-                let there = device::delete(&self.instances[0].0, self.owner, id, self.now).await;
-                done(there.map(|_| Came::Nothing))
+                let (db, any) = (&self.instances[0].0, &Expected::Any);
+                let gone = device::delete(db, self.owner, id, any, self.now).await;
+                done(gone.map(|_| Came::Nothing))
             }
             Act::Purge { instance } => {
                 let more = device::purge(&self.instances[*instance].0).await;

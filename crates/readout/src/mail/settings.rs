@@ -32,7 +32,8 @@ pub(crate) struct MailSettings {
     #[arg(long, global = true, env = "MAIL_FROM", value_name = "MAILBOX")]
     mail_from: Option<Mailbox>,
 
-    /// Where this service is reached from outside, for links [default: http://LISTEN_ADDR]
+    /// Where this service is reached from outside, for links [default: http://LISTEN_ADDR]; with
+    /// https browsers are told to come back over TLS alone
     #[arg(long, global = true, env = "PUBLIC_URL", value_name = "URL", value_parser = base_url)]
     public_url: Option<String>,
 
@@ -57,6 +58,12 @@ impl MailSettings {
             (None, _) if is_private => Ok(Carrier::Log),
             (None, _) => Ok(Carrier::None),
         }
+    }
+
+    /// Whether the service is reached over TLS.
+    pub(crate) fn is_https(&self) -> bool {
+        let url = self.public_url.as_deref();
+        url.is_some_and(|url| url.starts_with("https://"))
     }
 
     /// Where links lead, for a server that listens here. The host that a client names is never used.

@@ -160,6 +160,21 @@ impl utoipa::PartialSchema for Tags {
 #[serde(transparent)]
 pub struct TagsChange(Option<BTreeMap<TagKey, Option<TagValue>>>);
 
+impl TagsChange {
+    /// Whether it removes all tags, whatever they are.
+    #[must_use]
+    pub(super) fn wipes(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Default for TagsChange {
+    /// Nothing is set and nothing removed.
+    fn default() -> Self {
+        Self(Some(BTreeMap::new()))
+    }
+}
+
 /// What a device must have: a tag of any value, `site`, or of this one, `site:north`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

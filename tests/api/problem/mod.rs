@@ -1,5 +1,10 @@
 //! Every failure is a problem (RFC 9457), whoever found it.
 
+mod accounts;
+mod codes;
+mod pages;
+mod parts;
+
 use std::time::Duration;
 
 use reqwest::Method;
@@ -58,7 +63,7 @@ async fn a_wrong_method_is_a_problem_that_names_the_right_ones() {
         (
             Method::POST,
             "/devices/0198c0de-0000-7000-8000-000000000000",
-            vec!["GET", "PATCH", "DELETE"],
+            vec!["GET", "HEAD", "PATCH", "DELETE", "OPTIONS"],
         ),
         (Method::GET, "/readings", vec!["POST"]),
         (Method::GET, "/auth/sign-in", vec!["POST"]),

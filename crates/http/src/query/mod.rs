@@ -1,5 +1,9 @@
 //! Query parameters, read into a type that refuses what it does not know.
 
+mod unasked;
+
+pub(crate) use unasked::{of_public_operations, refuse_unasked};
+
 use crate::problem::{FieldError, Problem};
 use actix_web::{FromRequest, HttpRequest, dev};
 use serde::de::DeserializeOwned;
