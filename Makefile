@@ -6,7 +6,7 @@ CARGO ?= cargo
 RIG := target/debug/rig
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint deny bench torture openapi migrate clean postgres pgbouncer nextest build
+.PHONY: help run test fmt lint deny bench torture contract openapi migrate clean postgres pgbouncer nextest build tools
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -14,10 +14,11 @@ help: ## List what can be made
 run: postgres ## Build and serve on http://127.0.0.1:8080, with a private PostgreSQL under ./.readout
 	exec $(CARGO) run --release --locked -p readout -- serve
 
-test: lint build nextest postgres pgbouncer deny ## Everything that CI runs
+test: lint build nextest postgres pgbouncer tools deny ## Everything that CI runs
 	target/debug/readout openapi --check openapi/openapi.json
 	$(RIG) $(CARGO) nextest run --workspace --locked --no-fail-fast
 	READOUT_TEST_VIA=direct $(RIG) $(CARGO) nextest run --workspace --locked --no-fail-fast -E 'package(tests)'
+	target/debug/contract
 	target/debug/torture --kills 2
 
 fmt: ## Format the code
@@ -40,6 +41,10 @@ torture: postgres pgbouncer ## Kill everything under load, then compare with a l
 	$(CARGO) build --locked -p readout -p tests --bins
 	target/debug/torture $(ARGS)
 
+contract: postgres pgbouncer tools ## Hold the document against the running service (ARGS="--only fuzz")
+	$(CARGO) build --locked -p readout -p tests --bins
+	target/debug/contract $(ARGS)
+
 openapi: ## Write openapi/openapi.json from the code
 	$(CARGO) run --quiet --locked -p readout -- openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
@@ -58,6 +63,11 @@ postgres:
 
 pgbouncer:
 	@./install pgbouncer
+
+tools:
+	@./install python
+	@./install chromium
+	@tests/contract/prepare
 
 nextest:
 	@command -v cargo-nextest >/dev/null || $(CARGO) install --locked cargo-nextest

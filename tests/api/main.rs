@@ -31,6 +31,7 @@ mod problem;
 mod rate_limit;
 mod reading;
 mod rejection;
+mod released;
 mod rollup;
 mod schema;
 mod session;

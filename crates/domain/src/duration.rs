@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
 )]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, pattern = "^[1-9][0-9]*[smhd]$", example = json!("10m"))]
+#[schema(value_type = String, pattern = "^[1-9][0-9]{0,8}[smhd]$", example = json!("10m"))]
 pub struct Duration(u32);
 
 /// Why a duration is refused.

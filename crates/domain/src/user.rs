@@ -70,7 +70,7 @@ impl From<Email> for String {
 /// A name for people to read: 1 to 100 characters without control characters, trimmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, min_length = 1, max_length = 100, example = json!("Boiler room"))]
+#[schema(value_type = String, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$", example = json!("Boiler room"))]
 pub struct DisplayName(String);
 
 /// The name is empty, too long, or has control characters.

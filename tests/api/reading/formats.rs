@@ -234,7 +234,7 @@ async fn times_are_numbers_where_precision_says_so() {
     for (path, media_type, parameter, code) in [
         ("?precision=h", JSON, "precision", "invalid_value"),
         ("?precision=", JSON, "precision", "invalid_value"),
-        ("?precision=s", SENML, "precision", "invalid_value"),
+        ("?precision=s", SENML, "precision", "invalid_combination"),
         ("?surprise=1", JSON, "surprise", "unknown_parameter"),
     ] {
         let answer = post(&device, path, media_type, b"[]".to_vec()).await;

@@ -172,9 +172,13 @@ async fn a_question_about_devices_is_refused_with_the_parameter_to_blame() {
         (
             format!("device_id={one}&search=a"),
             "search",
-            "invalid_value",
+            "invalid_combination",
         ),
-        (format!("device_id={one}&tag=a"), "tag", "invalid_value"),
+        (
+            format!("device_id={one}&tag=a"),
+            "tag",
+            "invalid_combination",
+        ),
         (
             format!("search={}", "x".repeat(101)),
             "search",

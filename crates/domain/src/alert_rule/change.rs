@@ -36,11 +36,11 @@ pub struct AlertRuleChange {
     pub clear_threshold: Option<Option<ExactDecimal>>,
     /// How long the condition must hold before the rule fires; null to fire at once.
     #[serde(default, rename = "for", deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false, pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
+    #[schema(value_type = Option<String>, required = false, pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "10m")]
     pub hold_for: Option<Option<Duration>>,
     /// How long all must be clear before the alert ends; null to end at once.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false, pattern = "^[1-9][0-9]*[smhd]$", example = "5m")]
+    #[schema(value_type = Option<String>, required = false, pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "5m")]
     pub keep_firing_for: Option<Option<Duration>>,
     /// What happens when data stops; null for nothing.
     #[serde(default, deserialize_with = "present")]
@@ -66,7 +66,7 @@ pub struct AlertRuleChange {
 pub struct NoDataChange {
     /// For how long no reading has arrived.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, pattern = "^[1-9][0-9]*[smhd]$", example = "5m")]
+    #[schema(value_type = String, required = false, pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "5m")]
     pub after: Option<Duration>,
     /// What happens then.
     #[serde(default, deserialize_with = "present")]

@@ -78,17 +78,18 @@ pub struct NewAlertRule {
     pub clear_threshold: Option<ExactDecimal>,
     /// How long the condition must hold, in measured time, before the rule fires; by default it fires at once.
     #[serde(default, rename = "for")]
-    #[schema(nullable, pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
+    #[schema(nullable, pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "10m")]
     pub hold_for: Option<Duration>,
     /// How long all must be clear, in measured time, before the alert ends; by default it ends at once.
     #[serde(default)]
-    #[schema(nullable, pattern = "^[1-9][0-9]*[smhd]$", example = "5m")]
+    #[schema(nullable, pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "5m")]
     pub keep_firing_for: Option<Duration>,
     /// What happens when data stops; by default nothing, and a firing alert goes on.
     #[serde(default)]
     pub no_data: Option<NoData>,
     /// Which devices it watches, where it is not the one of the path.
     #[serde(default)]
+    #[schema(ignore)]
     pub selector: Option<Selector>,
     /// How bad it is when the rule fires.
     #[serde(default)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct NoData {
     /// For how long no reading has arrived.
-    #[schema(pattern = "^[1-9][0-9]*[smhd]$", example = "5m")]
+    #[schema(pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "5m")]
     pub after: Duration,
     /// What happens then.
     pub action: NoDataAction,

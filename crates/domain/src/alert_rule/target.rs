@@ -2,6 +2,10 @@
 
 use crate::device::{DeviceId, Tags, TagsChange, TagsError};
 use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema,
+    openapi::{RefOr, Schema},
+};
 
 /// Which devices a rule watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +18,19 @@ pub enum Target {
 
 /// Chooses devices of an owner by what they are tagged with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(try_from = "SelectorFields")]
+#[serde(try_from = "SelectorFields", deny_unknown_fields)]
 pub struct Selector {
     /// A device has to have all of these; at least one.
+    #[schema(schema_with = at_least_one)]
     tags: Tags,
+}
+
+fn at_least_one() -> RefOr<Schema> {
+    let mut tags = Tags::schema();
+    if let RefOr::T(Schema::Object(tags)) = &mut tags {
+        tags.min_properties = Some(1);
+    }
+    tags
 }
 
 #[derive(Deserialize)]
@@ -32,7 +45,7 @@ struct SelectorFields {
 pub struct SelectorChange {
     /// Tags to set; one that is null is removed. At least one has to be left.
     #[serde(default)]
-    #[schema(value_type = Object, required = false, example = json!({"site": "south", "old": null}))]
+    #[schema(value_type = TagsChange, required = false)]
     tags: TagsChange,
 }
 

@@ -21,7 +21,7 @@ const MAX_SCALE: u32 = 28;
 ///
 /// Digits are kept as they were written, so that `1.50` stays `1.50`; equality is numeric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, utoipa::ToSchema)]
-#[schema(value_type = f64, example = json!(21.5))]
+#[schema(value_type = f64, exclusive_minimum = -1e28, exclusive_maximum = 1e28, example = json!(21.5))]
 pub struct ExactDecimal(Decimal);
 
 /// Why a number is refused.

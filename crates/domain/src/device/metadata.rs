@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 /// JavaScript, unlike those of readings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, utoipa::ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = Object, example = json!({"site": "north"}))]
+#[schema(value_type = std::collections::HashMap<String, Value>, example = json!({"site": "north"}))]
 pub struct Metadata(Map<String, Value>);
 
 /// Why metadata is refused.

@@ -65,7 +65,7 @@ pub struct NewDevice {
     pub tags: Tags,
     /// Silence after which the device counts as offline.
     #[serde(default = "default_offline_after")]
-    #[schema(default = "10m", pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
+    #[schema(default = "10m", pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "10m")]
     pub offline_after: Duration,
     /// A disabled device keeps its data, and its readings are refused with 403.
     #[serde(default = "default_enabled")]
@@ -91,15 +91,15 @@ pub struct DeviceChange {
     pub name: Option<DisplayName>,
     /// Members to set; a member that is null is removed; `metadata: null` removes all.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Object>, required = false, example = json!({"site": "south", "old": null}))]
+    #[schema(value_type = Option<std::collections::HashMap<String, Value>>, required = false, example = json!({"site": "south", "old": null}))]
     pub metadata: Option<Value>,
     /// Tags to set; one that is null is removed; `tags: null` removes all.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Object>, required = false, example = json!({"site": "south", "old": null}))]
+    #[schema(value_type = TagsChange, required = false)]
     pub tags: Option<TagsChange>,
     /// Silence after which the device counts as offline; null for the usual `10m`.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false, pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
+    #[schema(value_type = Option<String>, required = false, pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "10m")]
     pub offline_after: Option<Option<Duration>>,
     /// A disabled device keeps its data, and its readings are refused with 403; null for the usual `true`.
     #[serde(default, deserialize_with = "present")]

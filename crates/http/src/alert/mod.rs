@@ -99,6 +99,8 @@ async fn alert_list(
 }
 
 /// Show an alert
+///
+/// As far as it has come, with the value and the version of the rule by which it fired.
 #[utoipa::path(
     tag = "alerts",
     params(("id" = AlertId, Path)),

@@ -1,5 +1,6 @@
 //! Alert rules over HTTP.
 
+mod fleet;
 mod preview;
 mod view;
 
@@ -25,6 +26,7 @@ use domain::{
     device::DeviceId,
     page::{Cursor, PageLimit},
 };
+use fleet::NewFleetRule;
 use persistence::{
     alert_rule::{self as store, AlertRuleFilter},
     idempotency::Once,
@@ -102,7 +104,7 @@ async fn alert_rule_create(
 #[utoipa::path(
     tag = "alert rules",
     params(IdempotencyHeader),
-    request_body = NewAlertRule,
+    request_body = NewFleetRule,
     responses((status = CREATED, body = AlertRuleView), Scoped<AlertsWrite>, OnceProblems, ServerProblems)
 )]
 #[post("/alert-rules")]
@@ -154,7 +156,7 @@ fn condition(new: &NewAlertRule, path: &str) -> Result<Condition, Problem> {
     if new.selector.is_some() {
         return Err(wrong_selector(
             path,
-            "invalid_value",
+            "unknown_field",
             "is for rules of a fleet: POST /alert-rules",
         ));
     }
@@ -162,7 +164,7 @@ fn condition(new: &NewAlertRule, path: &str) -> Result<Condition, Problem> {
         let pointer = format!("{path}/clear_threshold");
         Problem::invalid(FieldError::at_pointer(
             pointer,
-            "invalid_value",
+            "invalid_combination",
             error.to_string(),
         ))
     })
@@ -223,6 +225,8 @@ async fn alert_rule_list_all(
 }
 
 /// Show a rule
+///
+/// As it is now, with the number of its edits in `version`.
 #[utoipa::path(
     tag = "alert rules",
     params(("id" = AlertRuleId, Path)),

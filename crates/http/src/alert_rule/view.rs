@@ -32,10 +32,10 @@ pub(super) struct AlertRuleView {
     clear_threshold: Option<ExactDecimal>,
     /// How long the condition must hold, in measured time, before the rule fires; null where it fires at once.
     #[serde(rename = "for")]
-    #[schema(required = true, pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
+    #[schema(required = true, pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "10m")]
     hold_for: Option<Duration>,
     /// How long all must be clear, in measured time, before the alert ends; null where it ends at once.
-    #[schema(required = true, pattern = "^[1-9][0-9]*[smhd]$", example = "5m")]
+    #[schema(required = true, pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "5m")]
     keep_firing_for: Option<Duration>,
     /// What happens when data stops; null for nothing.
     #[schema(required = true)]

@@ -31,7 +31,9 @@ use actix_web::{
     web::Data,
 };
 use domain::{
-    device::{Device, DeviceChange, DeviceId, DeviceKey, DeviceStatus, NewDevice, TagFilters},
+    device::{
+        Device, DeviceChange, DeviceId, DeviceKey, DeviceStatus, NewDevice, TagFilter, TagFilters,
+    },
     page::{Cursor, PageLimit},
     user::{DisplayName, DisplayNameError},
 };
@@ -51,12 +53,12 @@ struct DeviceQuery {
     /// Only devices with this status.
     status: Option<DeviceStatus>,
     /// Only devices whose name contains this text, in upper or lower case.
-    #[param(value_type = Option<String>, max_length = 100)]
+    #[param(value_type = Option<String>, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     search: Option<Search>,
     /// Only devices with this tag: `site:north`, or `site` for one of any value; repeat it for several,
     /// all of which they must have.
     #[serde(default)]
-    #[param(value_type = Vec<String>, required = false, max_items = 32, example = json!(["site:north"]))]
+    #[param(inline, value_type = Vec<TagFilter>, required = false, max_items = 32, example = json!(["site:north"]))]
     tag: TagFilters,
     /// The `next_cursor` of the page before. Not for streams.
     #[param(value_type = Option<String>)]
@@ -183,6 +185,8 @@ async fn device_list(
 }
 
 /// Show a device
+///
+/// With its settings, and when it was last heard of. Its key is not shown again.
 #[utoipa::path(
     tag = "devices",
     params(("id" = DeviceId, Path)),

@@ -26,7 +26,7 @@ pub(super) struct DeviceView {
     metadata: Metadata,
     tags: Tags,
     /// Silence after which it counts as offline.
-    #[schema(pattern = "^[1-9][0-9]*[smhd]$", example = "10m")]
+    #[schema(pattern = "^[1-9][0-9]{0,8}[smhd]$", example = "10m")]
     offline_after: Duration,
     /// Counts the changes of its settings, from 1; what readings change is none.
     #[schema(minimum = 1, example = 1)]

@@ -73,7 +73,7 @@ impl From<DeviceChangeError> for Problem {
         let detail = error.to_string();
         Self::invalid(FieldError::at_pointer(
             pointer.to_owned(),
-            "invalid_value",
+            "invalid_combination",
             detail,
         ))
     }
@@ -81,6 +81,7 @@ impl From<DeviceChangeError> for Problem {
 
 impl From<AlertRuleChangeError> for Problem {
     fn from(error: AlertRuleChangeError) -> Self {
+        // What is wrong is what it would come to with the rest of the rule, not the member by itself.
         let pointer = match &error {
             AlertRuleChangeError::ClearThreshold(_) => "/clear_threshold",
             AlertRuleChangeError::NoData => "/no_data",
@@ -89,7 +90,7 @@ impl From<AlertRuleChangeError> for Problem {
         let detail = error.to_string();
         Self::invalid(FieldError::at_pointer(
             pointer.to_owned(),
-            "invalid_value",
+            "invalid_combination",
             detail,
         ))
     }

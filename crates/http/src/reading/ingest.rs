@@ -43,7 +43,7 @@ const BATCH_LIMIT: usize = 1024 * 1024;
     params(IngestQuery, IngestHeaders),
     request_body(description = "Readings in one of three formats", content(
         (NewReadings = "application/json"),
-        (String = "application/x-ndjson", example = "{\"metric\":\"t\",\"value\":1.50}\n{\"metric\":\"t\",\"value\":2}\n"),
+        (String = "application/x-ndjson", example = "{\"metric\":\"temperature\",\"value\":21.50}\n{\"metric\":\"humidity\",\"value\":40}\n"),
         (Vec<SenmlRecordView> = "application/senml+json"),
     )),
     responses(

@@ -40,8 +40,9 @@ const FORMS: [(&str, Option<Lines>); 3] = [
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ReadingQuery {
-    /// Only these metrics; repeat it for several.
+    /// Only these metrics; repeat it for several, up to 100.
     #[serde(default)]
+    #[param(max_items = 100)]
     metric: Vec<Metric>,
     /// First instant inside the range.
     #[param(value_type = Option<DateTime<Utc>>)]
@@ -67,8 +68,9 @@ pub(super) struct ReadingQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LatestQuery {
-    /// Only these metrics; repeat it for several.
+    /// Only these metrics; repeat it for several, up to 100.
     #[serde(default)]
+    #[param(max_items = 100)]
     metric: Vec<Metric>,
 }
 
@@ -190,6 +192,8 @@ pub(super) async fn reading_latest(
 }
 
 /// List the metrics of a device
+///
+/// In the order of their names, with the times of the first and the last reading of each.
 #[utoipa::path(
     tag = "readings",
     params(("id" = DeviceId, Path)),

@@ -7,7 +7,7 @@ use crate::{
 };
 use domain::{
     Timestamp,
-    device::{DeviceId, TagFilters},
+    device::{DeviceId, TagFilter, TagFilters},
     instant::Instant,
     page::PageLimit,
     reading::Metric,
@@ -59,11 +59,11 @@ macro_rules! rollup_parameters {
             $($own)*
             /// The metrics to sum up; repeat it for several, up to 100.
             #[serde(default)]
-            #[param(required = true, example = json!(["temperature"]))]
+            #[param(required = true, min_items = 1, max_items = 100, example = json!(["temperature"]))]
             metric: Vec<Metric>,
             /// The width of a bucket: a number and `s`, `m`, `h`, `d`, `w`, `mo`, `q` or `y`, at most
             /// `10y`; or `auto` for the shortest usual one that gives at most `max_points` buckets.
-            #[param(value_type = String, example = "1h")]
+            #[param(value_type = String, pattern = "^(auto|[1-9][0-9]{0,8}(s|m|h|d|w|mo|q|y))$", example = "1h")]
             interval: IntervalParameter,
             /// Most buckets of a series with `interval=auto`, 1 to 11,000; by default 500.
             #[param(minimum = 1, maximum = 11000)]
@@ -77,13 +77,21 @@ macro_rules! rollup_parameters {
             /// Which aggregates, with commas between: avg, min, max, sum, count, first, last, stddev, median,
             /// and p1 to p99 for percentiles; up to 20, by default avg, min, max and sum. `count` is always there.
             #[serde(default)]
-            #[param(value_type = Option<String>, example = "avg,min,max,p95")]
+            #[param(
+                value_type = Option<String>,
+                pattern = "^(avg|min|max|sum|count|first|last|stddev|median|p[1-9][0-9]?)(,(avg|min|max|sum|count|first|last|stddev|median|p[1-9][0-9]?)){0,19}$",
+                example = "avg,min,max,p95"
+            )]
             agg: Aggregates,
             /// What to tell of windows without readings: `none` (the default) leaves them out, `null`,
             /// `previous` repeats the last one, `linear` takes the straight line between its neighbours, and a
             /// number stands for itself. Their count is 0.
             #[serde(default)]
-            #[param(value_type = Option<String>, example = "none")]
+            #[param(
+                value_type = Option<String>,
+                pattern = "^(none|null|previous|linear|-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$",
+                example = "none"
+            )]
             fill: Fill,
             /// Adds to each bucket how many readings were to be expected, from the median time between the
             /// last 1,000 readings before `end`.
@@ -91,7 +99,7 @@ macro_rules! rollup_parameters {
             completeness: bool,
             /// The zone in which days begin, by its IANA name; by default UTC.
             #[serde(default)]
-            #[param(value_type = Option<String>, example = "Europe/Berlin")]
+            #[param(value_type = Option<String>, format = "iana-timezone", example = "Europe/Berlin")]
             timezone: Zone,
             /// Most buckets of the answer, over all of its series and whether they have readings or not, 1 to
             /// 11,000. A question that comes to more is refused with an interval that fits.
@@ -136,14 +144,15 @@ rollup_parameters! {
     FleetParameters {
         /// The devices; repeat it for several, up to 500.
         #[serde(default)]
+        #[param(max_items = 500)]
         device_id: Vec<DeviceId>,
         /// Instead of `device_id`: all devices whose name contains this text, in upper or lower case.
-        #[param(value_type = Option<String>, max_length = 100)]
+        #[param(value_type = Option<String>, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
         search: Option<Search>,
         /// Instead of `device_id`, also together with `search`: all devices with this tag, `site:north`, or
         /// `site` for one of any value; repeat it for several, all of which they must have.
         #[serde(default)]
-        #[param(value_type = Vec<String>, required = false, max_items = 32, example = json!(["site:north"]))]
+        #[param(inline, value_type = Vec<TagFilter>, required = false, max_items = 32, example = json!(["site:north"]))]
         tag: TagFilters,
         /// Sums up all devices together.
         #[serde(default)]
@@ -189,7 +198,7 @@ impl FleetParameters {
             }
             (_, Some(parameter)) => {
                 let detail = "goes without device_id";
-                Err(invalid(parameter, "invalid_value", detail))
+                Err(invalid(parameter, "invalid_combination", detail))
             }
             (devices, None) if devices.len() > MAX_DEVICES as usize => Err(too_many("device_id")),
             (devices, None) => Ok(devices.to_vec()),
@@ -210,11 +219,15 @@ fn invalid(parameter: &str, code: &str, detail: &str) -> Problem {
 }
 
 fn resolution(interval: IntervalParameter, points: Option<u32>) -> Result<Resolution, Problem> {
-    let refused = |detail: &str| Err(invalid("max_points", "invalid_value", detail));
+    let refused = |code: &str, detail: &str| Err(invalid("max_points", code, detail));
     match (interval, points) {
         (IntervalParameter::Every(interval), None) => Ok(Resolution::Every(interval)),
-        (IntervalParameter::Every(_), Some(_)) => refused("goes only with interval=auto"),
-        (IntervalParameter::Auto, Some(0 | 11_001..)) => refused("must be from 1 to 11000"),
+        (IntervalParameter::Every(_), Some(_)) => {
+            refused("invalid_combination", "goes only with interval=auto")
+        }
+        (IntervalParameter::Auto, Some(0 | 11_001..)) => {
+            refused("invalid_value", "must be from 1 to 11000")
+        }
         (IntervalParameter::Auto, points) => {
             Ok(Resolution::AtMost(points.unwrap_or(DEFAULT_POINTS)))
         }

@@ -84,6 +84,8 @@ async fn session_sign_out(user: User, state: Data<AppState>) -> Result<HttpRespo
 }
 
 /// Who am I?
+///
+/// The user that the access token is of, and the session that it was made in.
 #[utoipa::path(tag = "auth", responses((status = OK, body = CurrentSessionView), AuthProblems, ServerProblems))]
 #[get("/auth/session")]
 async fn session_show(user: User, state: Data<AppState>) -> Result<HttpResponse, Problem> {

@@ -3,12 +3,18 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type, schema::SchemaType};
 
 /// Most tags of a device, and most that devices are filtered by.
 const MOST: usize = 32;
 
 const KEY_PATTERN: &str = "^[A-Za-z][A-Za-z0-9_.-]{0,63}$";
+
+/// No control characters, and something to see.
+const VALUE_PATTERN: &str =
+    r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+
+const FILTER_PATTERN: &str = r"^[A-Za-z][A-Za-z0-9_.-]{0,63}(:[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*)?$";
 
 /// The name of a tag: `[A-Za-z][A-Za-z0-9_.-]{0,63}`, so that a colon ends it in a filter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -138,21 +144,31 @@ impl utoipa::ToSchema for Tags {}
 
 impl utoipa::PartialSchema for Tags {
     fn schema() -> RefOr<Schema> {
-        let text = || ObjectBuilder::new().schema_type(Type::String);
-        let key = text().pattern(Some(KEY_PATTERN)).build();
-        let value = text().min_length(Some(1)).max_length(Some(128)).build();
-        let tags = ObjectBuilder::new()
-            .schema_type(Type::Object)
+        let tags = object_of_tags(Type::String.into())
             .description(Some(
                 "What devices are filtered by: at most 32 names, each with a text without control \
                  characters. Blanks around a text are cut off.",
             ))
-            .property_names(Some(Schema::Object(key)))
-            .additional_properties(Some(Schema::Object(value)))
             .max_properties(Some(MOST))
             .examples([json!({"site": "north"})]);
         RefOr::T(tags.into())
     }
+}
+
+/// An object of names with values of these types.
+fn object_of_tags(values: SchemaType) -> ObjectBuilder {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(KEY_PATTERN));
+    let value = ObjectBuilder::new()
+        .schema_type(values)
+        .pattern(Some(VALUE_PATTERN))
+        .min_length(Some(1))
+        .max_length(Some(128));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property_names(Some(Schema::Object(key.build())))
+        .additional_properties(Some(Schema::Object(value.build())))
 }
 
 /// A merge patch of tags: those to set, and those to remove with null; null instead of them removes all.
@@ -175,6 +191,21 @@ impl Default for TagsChange {
     }
 }
 
+impl utoipa::ToSchema for TagsChange {}
+
+impl utoipa::PartialSchema for TagsChange {
+    fn schema() -> RefOr<Schema> {
+        let nullable = |of: Type| SchemaType::Array(vec![of, Type::Null]);
+        let tags = object_of_tags(nullable(Type::String))
+            .schema_type(nullable(Type::Object))
+            .description(Some(
+                "Tags to set; one that is null is removed; null instead of them removes all.",
+            ))
+            .examples([json!({"site": "south", "old": null})]);
+        RefOr::T(tags.into())
+    }
+}
+
 /// What a device must have: a tag of any value, `site`, or of this one, `site:north`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -183,6 +214,18 @@ pub enum TagFilter {
     Has(TagKey),
     /// Exactly these tags, among others.
     With(Tags),
+}
+
+impl utoipa::ToSchema for TagFilter {}
+
+impl utoipa::PartialSchema for TagFilter {
+    fn schema() -> RefOr<Schema> {
+        let filter = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(FILTER_PATTERN))
+            .examples([json!("site:north")]);
+        RefOr::T(filter.into())
+    }
 }
 
 /// The text is no filter.

@@ -51,7 +51,7 @@ impl Form {
         if format == Format::SenMl && precision.is_some() {
             return Err(Problem::invalid(FieldError::at_parameter(
                 "precision",
-                "invalid_value",
+                "invalid_combination",
                 "must not be given for SenML, whose times are in seconds".to_owned(),
             )));
         }

@@ -1,23 +1,25 @@
 //! The routes of the service, and the OpenAPI document that they make.
 
+mod describe;
+mod links;
+
 use crate::{
     alert, alert_rule, api_key, auth, conditional,
     deprecation::{DEPRECATED, Deprecated},
-    device, health, idempotency,
+    device, health,
     problem::{
         self, FieldError, FieldErrorCode, ItemErrorCode, ProblemCode, ProblemView,
         documented_responses,
     },
-    rate_limit, reading,
+    reading,
     reading::RejectedBatchView,
     rejection, rollup, session, signing_key, user, verification,
 };
-use actix_web::{App, http::StatusCode};
+use actix_web::App;
 use utoipa::{
     OpenApi, PartialSchema, ToSchema,
     openapi::{
         OpenApi as Document, RefOr, Schema,
-        path::Operation,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -107,12 +109,11 @@ pub fn document() -> Document {
     components
         .responses
         .extend(problems.into_iter().map(|(name, it)| (name, it.into())));
-    describe_rate_limits(&mut document);
     auth::describe(&mut document);
-    describe_replays(&mut document);
     conditional::describe(&mut document);
     problem::describe(&mut document);
-    describe_answers(&mut document);
+    describe::all(&mut document);
+    links::describe(&mut document);
     Deprecated::describe(DEPRECATED, &mut document);
     let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new()
@@ -138,62 +139,4 @@ pub fn document() -> Document {
     components.add_security_scheme("api_key", SecurityScheme::Http(api_key));
     components.add_security_scheme("device_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
     document
-}
-
-/// Says of the answers to readings that were taken what those to others say by themselves.
-fn describe_rate_limits(document: &mut Document) {
-    let paths = document.paths.paths.values_mut();
-    let posts = paths.filter_map(|path| path.post.as_mut());
-    let ingest = posts.filter(|it| it.operation_id.as_deref() == Some("reading_create"));
-    for (status, response) in ingest.flat_map(|it| &mut it.responses.responses) {
-        if let RefOr::T(response) = response
-            && status.starts_with('2')
-        {
-            for (name, header) in rate_limit::documented() {
-                response.headers.insert(name.to_owned(), header.into());
-            }
-        }
-    }
-}
-
-/// Says of the answers that may be kept how they are told from new ones.
-fn describe_replays(document: &mut Document) {
-    let paths = document.paths.paths.values_mut();
-    let is_once = |it: &&mut Operation| {
-        let mut parameters = it.parameters.iter().flatten();
-        parameters.any(|it| matches!(it, RefOr::T(it) if it.name == "Idempotency-Key"))
-    };
-    let posts = paths.filter_map(|path| path.post.as_mut()).filter(is_once);
-    for (status, response) in posts.flat_map(|it| &mut it.responses.responses) {
-        if let RefOr::T(response) = response
-            && status.starts_with('2')
-        {
-            let (name, header) = idempotency::documented();
-            response.headers.insert(name.to_owned(), header.into());
-        }
-    }
-}
-
-/// Gives a description, which each answer must have, to those of which nothing is to be said but their status.
-fn describe_answers(document: &mut Document) {
-    let operations = document.paths.paths.values_mut().flat_map(|path| {
-        let all = [
-            &mut path.get,
-            &mut path.post,
-            &mut path.patch,
-            &mut path.delete,
-        ];
-        all.into_iter().filter_map(Option::as_mut)
-    });
-    for (status, response) in operations.flat_map(|it| &mut it.responses.responses) {
-        if let RefOr::T(response) = response
-            && response.description.is_empty()
-        {
-            let status = status.parse().ok();
-            let reason = status.and_then(|it: StatusCode| it.canonical_reason());
-            reason
-                .unwrap_or("Done")
-                .clone_into(&mut response.description);
-        }
-    }
 }
