@@ -20,6 +20,7 @@ mod m20261101_000015_api_keys;
 mod m20261101_000016_idempotency;
 mod m20261101_000017_device_version;
 mod m20261101_000018_rules_version;
+mod m20261101_000019_throttles;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use sea_orm_migration::{
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000016_idempotency::Migration),
             Box::new(m20261101_000017_device_version::Migration),
             Box::new(m20261101_000018_rules_version::Migration),
+            Box::new(m20261101_000019_throttles::Migration),
         ]
     }
 }

@@ -119,6 +119,7 @@ fn every_noun_of_the_domain_is_in_every_layer() {
         "rollup",
         "session",
         "signing_key",
+        "throttle",
         "user",
         "verification",
     ] {

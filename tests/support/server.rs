@@ -84,6 +84,24 @@ impl Server {
         kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
     }
 
+    /// MiB of memory that it takes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// MiB of memory that it ever took.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
+        let pid = self.child.id().expect("it should be running");
+        let status = read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let mut values = status.lines().filter_map(|line| line.strip_prefix(name));
+        let value = values.next().unwrap().trim().trim_end_matches(" kB");
+        value.parse::<u64>().unwrap() / 1_024
+    }
+
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let ended = timeout(ENDED_WITHIN, self.child.wait()).await;
         ended.expect("the server should have ended").unwrap()

@@ -22,6 +22,7 @@ pub mod rollup;
 pub mod seal;
 pub mod session;
 pub mod signing_key;
+pub mod throttle;
 mod token;
 pub mod user;
 pub mod verification;

@@ -111,6 +111,20 @@ impl Sealer {
     }
 }
 
+impl Sealer {
+    /// HMAC-SHA256 of parts that are joined, under a key of the current secret (the expansion of HKDF):
+    /// for what is only compared, but could be guessed from a plain hash.
+    #[must_use]
+    pub fn digest(&self, purpose: &'static str, parts: &[&[u8]]) -> [u8; 32] {
+        let mut info = vec![b"digest\0".as_slice(), purpose.as_bytes(), b"\0"];
+        info.extend(parts);
+        let mut digest = [0; 32];
+        // Fails only for what is longer than 255 hashes.
+        let _ = self.current.expand_multi_info(&info, &mut digest);
+        digest
+    }
+}
+
 /// The cipher of a purpose. There always is one: the key is shorter than HKDF's longest.
 fn cipher(secret: &Hkdf<Sha256>, purpose: &str) -> Option<XChaCha20Poly1305> {
     let mut key = [0; 32];

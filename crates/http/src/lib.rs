@@ -30,6 +30,7 @@ mod server;
 mod session;
 mod signing_key;
 mod state;
+mod throttle;
 mod user;
 mod verification;
 mod view;

@@ -21,6 +21,10 @@ use tokio::sync::Semaphore;
 pub struct AuthSettings {
     /// Passwords that are hashed at once, each of which takes 19 MiB and a core.
     pub hashing_threads: usize,
+    /// Whether attempts at what can be guessed are throttled.
+    pub throttling: bool,
+    /// How many proxies of ours are in front, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: u8,
 }
 
 /// What the program has put together before it serves.
@@ -55,6 +59,9 @@ pub struct AppState {
     pub(crate) passwords: Passwords,
     /// Seals what is stored and must be read again.
     pub(crate) sealer: Sealer,
+    /// Whether attempts at what can be guessed are throttled.
+    pub(crate) throttling: bool,
+    pub(crate) trusted_proxies: u8,
     pub(crate) sessions: OpenSessions,
     pub(crate) api_keys: OpenApiKeys,
     pub(crate) clock: Clock,
@@ -94,6 +101,8 @@ impl AppState {
             passwords: Passwords::new(auth.hashing_threads)
                 .map_err(|problem: Problem| PasswordsError(problem.to_string()))?,
             sealer: parts.sealer,
+            throttling: auth.throttling,
+            trusted_proxies: auth.trusted_proxies,
             sessions: OpenSessions::default(),
             api_keys: OpenApiKeys::default(),
             clock: Clock,

@@ -1,19 +1,21 @@
 //! Verifications over HTTP: tokens by mail, and what can be done with them.
 
 use crate::{
-    auth::User,
+    auth::{User, network},
     body::Json,
     problem::{
         AuthProblems, BodyProblems, EmailVerifiedProblem, FieldError, MailedTokenProblems, Problem,
-        ProblemKind, ServerProblems,
+        ProblemKind, ServerProblems, ThrottleProblem,
     },
     state::{AppState, nonce, random_bits},
+    throttle::guard,
     user::weak,
 };
-use actix_web::{HttpResponse, post, web::Data};
+use actix_web::{HttpRequest, HttpResponse, post, web::Data};
 use domain::{
     Timestamp,
     mail::{MailId, NewMail},
+    throttle::{Account, Attempt},
     user::Email,
     verification::{PasswordReset, Purpose, VerificationToken},
 };
@@ -58,22 +60,22 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     responses(
         (status = ACCEPTED, description = "A mail is on its way, if there is such a user"),
         BodyProblems,
+        ThrottleProblem,
         ServerProblems
     )
 )]
 #[post("/auth/request-password-reset")]
 async fn verification_request_password_reset(
+    request: HttpRequest,
     state: Data<AppState>,
     body: Json<PasswordResetRequest>,
 ) -> Result<HttpResponse, Problem> {
+    let email = body.0.email;
+    let account = Account::of(email.as_str());
+    let attempt = Attempt::RequestReset(account, network(&state, &request));
     // Nobody looks up the address here: whoever sends the mail does, so there is nothing that time could tell.
-    send(
-        &state,
-        Purpose::ResetPassword,
-        body.0.email,
-        state.clock.now(),
-    )
-    .await
+    let (purpose, now) = (Purpose::ResetPassword, state.clock.now());
+    guard(&state, attempt, send(&state, purpose, email, now)).await
 }
 
 /// Choose a new password with a mailed token
@@ -87,18 +89,25 @@ async fn verification_request_password_reset(
     responses(
         (status = NO_CONTENT, description = "The password is the new one; sign in with it"),
         MailedTokenProblems,
+        ThrottleProblem,
         ServerProblems
     )
 )]
 #[post("/auth/reset-password")]
 async fn verification_reset_password(
+    request: HttpRequest,
     state: Data<AppState>,
     body: Json<PasswordReset>,
 ) -> Result<HttpResponse, Problem> {
-    let Json(PasswordReset {
+    let attempt = Attempt::MailedToken(network(&state, &request));
+    guard(&state, attempt, reset_password(&state, body.0)).await
+}
+
+async fn reset_password(state: &AppState, reset: PasswordReset) -> Result<HttpResponse, Problem> {
+    let PasswordReset {
         token,
         new_password,
-    }) = body;
+    } = reset;
     let token = VerificationToken::parse(&token).map_err(|_| invalid_token())?;
     // Looked at first, since a password takes long to hash; whether it is still good then is decided below.
     let purpose = Purpose::ResetPassword;
@@ -152,20 +161,28 @@ async fn verification_send_email(
     responses(
         (status = NO_CONTENT, description = "The address is verified"),
         MailedTokenProblems,
+        ThrottleProblem,
         ServerProblems
     )
 )]
 #[post("/auth/verify-email")]
 async fn verification_verify_email(
+    request: HttpRequest,
     state: Data<AppState>,
     body: Json<EmailVerification>,
 ) -> Result<HttpResponse, Problem> {
-    let token = VerificationToken::parse(&body.0.token).map_err(|_| invalid_token())?;
-    let is_good = verification::verify_email(&state.db, &token, state.clock.now()).await?;
-    if !is_good {
-        return Err(invalid_token());
-    }
-    Ok(HttpResponse::NoContent().finish())
+    guard(
+        &state,
+        Attempt::MailedToken(network(&state, &request)),
+        async {
+            let token = VerificationToken::parse(&body.0.token).map_err(|_| invalid_token())?;
+            let is_good = verification::verify_email(&state.db, &token, state.clock.now()).await?;
+            is_good
+                .then(|| HttpResponse::NoContent().finish())
+                .ok_or_else(invalid_token)
+        },
+    )
+    .await
 }
 
 /// Leaves a mail with a token to be sent.

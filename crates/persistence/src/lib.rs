@@ -19,6 +19,7 @@ pub mod rejection;
 pub mod rollup;
 pub mod session;
 pub mod signing_key;
+pub mod throttle;
 pub mod user;
 pub mod verification;
 mod word;

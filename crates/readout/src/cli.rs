@@ -147,6 +147,7 @@ mod tests {
             "INGEST_QUEUE_READINGS",
             "INGEST_QUEUE_BYTES",
             "RATE_LIMITS",
+            "TRUSTED_PROXIES",
             "RATE_LIMIT_DEVICE",
             "RATE_LIMIT_OWNER",
         ] {

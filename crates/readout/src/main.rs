@@ -12,6 +12,7 @@ mod secret;
 mod serve;
 mod settings;
 mod signals;
+mod throttle;
 mod web;
 mod workers;
 

@@ -51,6 +51,8 @@ async fn serve(
     let beside = settings.rollup_hours().then(|| ingest.count());
     let auth = AuthSettings {
         hashing_threads: settings.password_threads.into(),
+        throttling: settings.rate_limits().is_some(),
+        trusted_proxies: settings.throttle.trusted_proxies,
     };
     let carrier = settings.mail.carrier(database.embedded.is_some())?;
     let rejections = Rejections::default();

@@ -5,7 +5,7 @@
     reason = "--help shows these comments as they are"
 )]
 
-use crate::{Failure, mail::MailSettings, secret::Secret, web::Web};
+use crate::{Failure, mail::MailSettings, secret::Secret, throttle::ThrottleSettings, web::Web};
 use chrono::TimeDelta;
 use clap::{Args, ValueEnum, value_parser};
 use domain::{duration::Duration, rate_limit::MAX_RATE};
@@ -162,7 +162,8 @@ pub(crate) struct Settings {
         value_parser = lateness)]
     alert_lateness: Duration,
 
-    /// Whether devices and owners have quotas of readings; more are answered with 429
+    /// Whether devices and owners have quotas of readings, and passwords can be tried only so often; more is
+    /// answered with 429
     #[arg(
         long,
         global = true,
@@ -183,6 +184,9 @@ pub(crate) struct Settings {
     #[arg(long, global = true, env = "RATE_LIMIT_OWNER", value_name = "N", default_value_t = 20_000,
         value_parser = value_parser!(u32).range(1..=i64::from(MAX_RATE)))]
     rate_limit_owner: u32,
+
+    #[command(flatten)]
+    pub(crate) throttle: ThrottleSettings,
 
     #[command(flatten)]
     pub(crate) mail: MailSettings,

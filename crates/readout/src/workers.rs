@@ -5,7 +5,7 @@ use http::{Clock, RateLimits, SigningKeys, SigningKeysError};
 use metrics_exporter_prometheus::PrometheusHandle;
 use persistence::{
     Db, StoreError, alert, device, idempotency, ingest::IngestCount, partition,
-    rejection::Rejections, rollup, session, user,
+    rejection::Rejections, rollup, session, throttle, user,
 };
 use std::time::{Duration, Instant};
 use tokio::{sync::watch, task::JoinSet};
@@ -18,6 +18,9 @@ const SESSION_EVERY: Duration = Duration::from_hours(1);
 
 /// How often answers that were kept for a day are erased.
 const ANSWER_EVERY: Duration = Duration::from_mins(1);
+
+/// How often limits are erased that make no difference any more.
+const THROTTLE_EVERY: Duration = Duration::from_secs(10);
 
 /// How often deleted devices are looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(5);
@@ -122,6 +125,7 @@ impl Workers {
             rejections.flush(&own).await?;
             Ok(REJECTION_EVERY)
         }));
+        start_throttle(&mut tasks, &stopped, db);
         start_mail(&mut tasks, &stopped, outbox);
         let stopping = stopped.clone();
         tasks.spawn_local(repeat("metrics", stopping, async move || {
@@ -176,6 +180,14 @@ async fn purge(db: &Db) -> Result<bool, StoreError> {
 /// How long to wait after a step of removing or looking for something.
 fn pause(more: bool, otherwise: Duration) -> Duration {
     if more { PURGE_PAUSE } else { otherwise }
+}
+
+fn start_throttle(tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>, db: &Db) {
+    let own = db.clone();
+    tasks.spawn_local(repeat("throttle", stopped.clone(), async move || {
+        let removed = throttle::delete_full(&own, Clock.now()).await?;
+        Ok(pause(removed > 0, THROTTLE_EVERY))
+    }));
 }
 
 /// Mail is sent by one task and looked after by others, so that a flood does not wait for a slow server.

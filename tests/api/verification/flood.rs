@@ -2,9 +2,17 @@
 
 use serde_json::json;
 
-use crate::support::{RESET, VERIFY, fresh_email, nothing_waits};
+use crate::support::{App, Postbox, RESET, VERIFY, fresh_email, nothing_waits};
 
-use super::{NEW_PASSWORD, app_with_mail, reset};
+use super::{NEW_PASSWORD, reset};
+
+/// Where as many can be asked for as one likes.
+async fn app_with_mail() -> (App, Postbox) {
+    let postbox = Postbox::start().await;
+    let mut settings = postbox.settings();
+    settings.push(("RATE_LIMITS", "off".to_owned()));
+    (App::start_with(&settings).await, postbox)
+}
 
 #[tokio::test]
 async fn a_user_is_mailed_at_most_five_tokens_of_a_kind_in_an_hour() {

@@ -1,5 +1,6 @@
 //! Who is asking: access tokens, API keys, passwords, and the callers that handlers take as arguments.
 
+mod address;
 mod caller;
 mod open_api_keys;
 mod open_sessions;
@@ -9,6 +10,7 @@ mod scope;
 mod signing_keys;
 mod token;
 
+pub(crate) use address::{address, network};
 pub(crate) use caller::{User, authenticate, brings_api_key, device_key};
 pub(crate) use domain::session::ACCESS_LIFETIME;
 pub(crate) use open_api_keys::OpenApiKeys;

@@ -61,6 +61,7 @@ impl Passwords {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let _place = Place::take(&self.waiting)?;
+        metrics::counter!("readout_passwords_hashed_total").increment(1);
         let turn = Arc::clone(&self.turns)
             .acquire_owned()
             .await

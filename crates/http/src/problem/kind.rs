@@ -127,6 +127,9 @@ kinds! {
     /// More readings than the quota of the device or of its owner allows now.
     RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many readings", "More readings than the quota allows; nothing was stored.",
         "Wait for the seconds of Retry-After, and send the same again; send fewer readings a second.";
+    /// Too much was tried that can be guessed.
+    TooManyAttempts "too_many_attempts" TOO_MANY_REQUESTS "Too many attempts", "Too many attempts; try again later.",
+        "Wait for the seconds of Retry-After. A password that is forgotten can be reset by mail.";
     /// A reading of an atomic batch was refused, so that none was stored.
     AtomicRefused "atomic_refused" UNPROCESSABLE_ENTITY "Nothing of the batch was stored", "The batch was to be stored as a whole or not at all, and some of its readings were refused.",
         "Correct or leave out the readings that errors names, and send the batch again; or send it without atomic.";

@@ -13,7 +13,7 @@ pub(crate) use responses::{
     AcceptProblem, AlreadyResolvedProblem, AuthProblems, BodyProblems, ConditionProblems,
     CredentialProblems, EditProblems, EmailTakenProblem, EmailVerifiedProblem, IngestProblems,
     InputProblems, MailedTokenProblems, NotFoundProblem, OnceProblems, PasswordProblems,
-    ScopeProblems, ServerProblems, all as documented_responses,
+    ScopeProblems, ServerProblems, ThrottleProblem, all as documented_responses,
 };
 
 use crate::rate_limit::RateLimitFields;

@@ -71,6 +71,8 @@ groups! {
         UnsupportedMediaType;
     /// What exchanging credentials may answer.
     CredentialProblems: InvalidCredentials;
+    /// What an operation may answer that is throttled.
+    ThrottleProblem: TooManyAttempts;
     /// What ending an alert alone may answer.
     AlreadyResolvedProblem: AlertAlreadyResolved;
     /// What posting readings may answer.

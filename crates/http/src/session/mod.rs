@@ -7,12 +7,14 @@ mod view;
 pub(crate) use view::SignedInView;
 
 use crate::{
-    auth::User,
+    auth::{User, address, network},
     body::Json,
     problem::{
         AuthProblems, BodyProblems, CredentialProblems, Problem, ProblemKind, ServerProblems,
+        ThrottleProblem,
     },
     state::{AppState, random_bits},
+    throttle::guard,
     view::secret,
 };
 use actix_web::{
@@ -23,6 +25,7 @@ use actix_web::{
 };
 use domain::{
     session::{Client, RefreshToken},
+    throttle::{Account, Attempt},
     user::{Credentials, Email},
 };
 use persistence::{session, user};
@@ -42,12 +45,19 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 
 /// Sign in
 ///
-/// An unknown address and a wrong password get the same answer after the same time.
+/// An unknown address and a wrong password get the same answer after the same time. Of those that fail, an account
+/// has ten at once from one network, and one a minute: more are answered with 429, and so is the right password then.
 #[utoipa::path(
     tag = "auth",
     security(()),
     request_body = Credentials,
-    responses((status = OK, body = SignedInView), CredentialProblems, BodyProblems, ServerProblems)
+    responses(
+        (status = OK, body = SignedInView),
+        CredentialProblems,
+        BodyProblems,
+        ThrottleProblem,
+        ServerProblems
+    )
 )]
 #[post("/auth/sign-in")]
 async fn session_sign_in(
@@ -55,7 +65,18 @@ async fn session_sign_in(
     state: Data<AppState>,
     credentials: Json<Credentials>,
 ) -> Result<HttpResponse, Problem> {
-    let Json(Credentials { email, password }) = credentials;
+    let account = Account::of(&credentials.0.email);
+    let attempt = Attempt::SignIn(account, network(&state, &request));
+    let client = client(&state, &request);
+    guard(&state, attempt, sign_in(&state, &client, credentials.0)).await
+}
+
+async fn sign_in(
+    state: &AppState,
+    client: &Client,
+    credentials: Credentials,
+) -> Result<HttpResponse, Problem> {
+    let Credentials { email, password } = credentials;
     let found = match Email::parse(&email) {
         Ok(email) => user::find_by_email(&state.db, &email).await?,
         Err(_) => None,
@@ -64,11 +85,10 @@ async fn session_sign_in(
     let hash = found.as_ref().map(|(_, hash)| hash.clone());
     let right = state.passwords.verify(password.into_bytes(), hash).await?;
     let (person, hash) = found.filter(|_| right).ok_or_else(refused)?;
-    let (token, client) = (RefreshToken::new(random_bits()?), client(&request));
-    let now = state.clock.now();
-    let session = session::insert(&state.db, person.id, &hash, &token, &client, now).await?;
+    let (token, now) = (RefreshToken::new(random_bits()?), state.clock.now());
+    let session = session::insert(&state.db, person.id, &hash, &token, client, now).await?;
     let session = session.ok_or_else(refused)?;
-    let answer = SignedInView::new(&state, person, &session, &token, now)?;
+    let answer = SignedInView::new(state, person, &session, &token, now)?;
     Ok(secret(StatusCode::OK, &answer))
 }
 
@@ -101,12 +121,12 @@ async fn session_show(user: User, state: Data<AppState>) -> Result<HttpResponse,
 }
 
 /// What the client says of itself.
-pub(crate) fn client(request: &HttpRequest) -> Client {
+pub(crate) fn client(state: &AppState, request: &HttpRequest) -> Client {
     let user_agent = request.headers().get(header::USER_AGENT);
     Client {
         user_agent: user_agent
             .and_then(|value| value.to_str().ok())
             .map(|text| text.chars().take(200).collect()),
-        ip: request.peer_addr().map(|address| address.ip().to_string()),
+        ip: address(state, request).map(|it| it.to_string()),
     }
 }

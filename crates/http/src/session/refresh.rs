@@ -41,7 +41,7 @@ pub(super) async fn session_refresh(
 ) -> Result<HttpResponse, Problem> {
     let token = RefreshToken::try_from(body.0.refresh_token).map_err(|_| refused())?;
     let (nonce, now) = (hex::encode(&random_bits()?), state.clock.now());
-    match refresh(&state.db, &token, &nonce, &client(&request), now).await? {
+    match refresh(&state.db, &token, &nonce, &client(&state, &request), now).await? {
         Refreshed::Continued(person, session, successor) => {
             let answer = SignedInView::new(&state, person, &session, &successor, now)?;
             Ok(secret(StatusCode::OK, &answer))

@@ -4,7 +4,7 @@ use super::password::{prove, wrong};
 use crate::{
     auth::User,
     body::Json,
-    problem::{AuthProblems, PasswordProblems, Problem, ServerProblems},
+    problem::{AuthProblems, PasswordProblems, Problem, ServerProblems, ThrottleProblem},
     state::AppState,
 };
 use actix_web::{HttpResponse, delete, web::Data};
@@ -18,7 +18,7 @@ use persistence::user as store;
 #[utoipa::path(
     tag = "auth",
     request_body = UserDeletion,
-    responses((status = NO_CONTENT, description = "Deleted"), AuthProblems, PasswordProblems, ServerProblems)
+    responses((status = NO_CONTENT, description = "Deleted"), AuthProblems, PasswordProblems, ThrottleProblem, ServerProblems)
 )]
 #[delete("/auth/user")]
 pub(super) async fn user_delete(

@@ -10,16 +10,19 @@ use crate::{
     body::Json,
     problem::{
         AuthProblems, BodyProblems, EmailTakenProblem, Problem, ProblemKind, ServerProblems,
+        ThrottleProblem,
     },
     session::{SignedInView, client},
     state::{AppState, random_bits},
+    throttle::guard,
     verification::mail_with_token,
     view::secret,
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, patch, post, web::Data};
 use chrono::{DateTime, Utc};
 use domain::{
-    session::RefreshToken,
+    session::{Client, RefreshToken},
+    throttle::Attempt,
     user::{DisplayName, Email, NewUser, User, UserChange, UserId},
     verification::Purpose,
 };
@@ -78,7 +81,13 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     tag = "auth",
     security(()),
     request_body = NewUser,
-    responses((status = CREATED, body = SignedInView), BodyProblems, EmailTakenProblem, ServerProblems)
+    responses(
+        (status = CREATED, body = SignedInView),
+        BodyProblems,
+        EmailTakenProblem,
+        ThrottleProblem,
+        ServerProblems
+    )
 )]
 #[post("/auth/sign-up")]
 async fn user_sign_up(
@@ -86,25 +95,31 @@ async fn user_sign_up(
     state: Data<AppState>,
     new: Json<NewUser>,
 ) -> Result<HttpResponse, Problem> {
-    let Json(NewUser {
+    let attempt = Attempt::SignUp(auth::network(&state, &request));
+    let client = client(&state, &request);
+    guard(&state, attempt, sign_up(&state, &client, new.0)).await
+}
+
+async fn sign_up(state: &AppState, client: &Client, new: NewUser) -> Result<HttpResponse, Problem> {
+    let NewUser {
         email,
         password,
         name,
-    }) = new;
+    } = new;
     password
         .check_for(&email)
         .map_err(|error| weak("/password", error))?;
     let password_hash = state.passwords.hash(password.as_bytes().to_vec()).await?;
     let sign_up = SignUp {
-        mail: mail_with_token(&state, Purpose::VerifyEmail, email.clone())?,
+        mail: mail_with_token(state, Purpose::VerifyEmail, email.clone())?,
         email,
         name,
         password_hash,
     };
     let token = RefreshToken::new(random_bits()?);
     let now = state.clock.now();
-    let (user, session) = insert(&state.db, &sign_up, &token, &client(&request), now).await?;
-    let answer = SignedInView::new(&state, user, &session, &token, now)?;
+    let (user, session) = insert(&state.db, &sign_up, &token, client, now).await?;
+    let answer = SignedInView::new(state, user, &session, &token, now)?;
     Ok(secret(StatusCode::CREATED, &answer))
 }
 

@@ -3,12 +3,17 @@
 use crate::{
     auth::User,
     body::Json,
-    problem::{AuthProblems, FieldError, PasswordProblems, Problem, ProblemKind, ServerProblems},
+    problem::{
+        AuthProblems, FieldError, PasswordProblems, Problem, ProblemKind, ServerProblems,
+        ThrottleProblem,
+    },
     state::AppState,
+    throttle::guard,
 };
 use actix_web::{HttpResponse, post, web::Data};
 use domain::{
     password::{GivenPassword, PasswordChange, PasswordError},
+    throttle::Attempt,
     user::Email,
 };
 use persistence::user::{self as store, NewHash};
@@ -22,17 +27,16 @@ pub(super) async fn prove(
     password: GivenPassword,
     pointer: &str,
 ) -> Result<(Email, String), Problem> {
-    let found = store::find_credentials(&state.db, user.owner).await?;
-    let (person, hash) = found.ok_or_else(|| Problem::new(ProblemKind::Unauthenticated))?;
-    let right = state
-        .passwords
-        .verify(password.into_bytes(), Some(hash.clone()))
-        .await?;
-    if right {
-        Ok((person.email, hash))
-    } else {
-        Err(wrong(pointer))
-    }
+    // Whoever has only found a session open is not to guess in it; and nobody else can use this limit up.
+    guard(state, Attempt::Password(user.owner.user_id()), async {
+        let found = store::find_credentials(&state.db, user.owner).await?;
+        let (person, hash) = found.ok_or_else(|| Problem::new(ProblemKind::Unauthenticated))?;
+        let known = Some(hash.clone());
+        let right = state.passwords.verify(password.into_bytes(), known);
+        let right = right.await?.then_some((person.email, hash));
+        right.ok_or_else(|| wrong(pointer))
+    })
+    .await
 }
 
 /// The member of the body is not the user's password.
@@ -58,7 +62,7 @@ pub(crate) fn weak(pointer: &str, error: PasswordError) -> Problem {
 #[utoipa::path(
     tag = "auth",
     request_body = PasswordChange,
-    responses((status = NO_CONTENT, description = "Changed"), AuthProblems, PasswordProblems, ServerProblems)
+    responses((status = NO_CONTENT, description = "Changed"), AuthProblems, PasswordProblems, ThrottleProblem, ServerProblems)
 )]
 #[post("/auth/change-password")]
 pub(super) async fn user_change_password(

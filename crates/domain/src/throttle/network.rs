@@ -1,0 +1,43 @@
+//! Where attempts come from.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
+
+/// An IPv4 address, or the /64 of an IPv6 address: the least that someone is given, so that another address within it
+/// is no other visitor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Network(IpAddr);
+
+impl Network {
+    /// The network of an address. One of IPv4 is the same where it is mapped into IPv6.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(address.into()),
+            IpAddr::V6(address) => {
+                let prefix = u128::from(address) >> 64 << 64;
+                Self(Ipv6Addr::from(prefix).into())
+            }
+        }
+    }
+
+    /// All 16 bytes, of IPv4 as it is mapped into IPv6.
+    pub(super) fn octets(self) -> [u8; 16] {
+        match self.0 {
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        }
+    }
+}
+
+/// As PostgreSQL reads it.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => write!(f, "{address}/32"),
+            IpAddr::V6(address) => write!(f, "{address}/64"),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Attempts at what can be guessed: charged before they are made, and given back where they do not fail.
+
+use crate::{
+    problem::{Problem, ProblemKind},
+    state::AppState,
+};
+use domain::throttle::{Attempt, Charge, Scope, Throttled};
+use persistence::throttle as store;
+
+/// Makes an attempt, unless there were too many of its kind: then nothing of it is done, above all
+/// nothing that costs, and nothing that tells whether there is such an account.
+///
+/// Only failures count: a wrong password or token. A charge is taken before, so that of any number of
+/// parallel attempts no more are made than the limits allow; whoever goes away before the end, or loses the
+/// connection to the database, has spent it.
+pub(crate) async fn guard<T>(
+    state: &AppState,
+    attempt: Attempt,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    if !state.throttling {
+        return work.await;
+    }
+    let charges = take(state, &attempt).await?;
+    let result = work.await;
+    if !counts(&attempt, &result)
+        && let Err(error) = store::give_back(&state.db, &charges).await
+    {
+        // It is earned back soon, and no reason to take back what was done.
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(
+            attempt = attempt.as_str(),
+            error,
+            "a charge was not given back"
+        );
+    }
+    result
+}
+
+/// Charges an attempt, and answers what it was charged to.
+async fn take(state: &AppState, attempt: &Attempt) -> Result<Vec<Charge>, Problem> {
+    let now = state.clock.now();
+    let mut charges = attempt.charges(&state.sealer);
+    let mut taken = store::take(&state.db, &charges, now).await?;
+    if let Err(Throttled {
+        scope: Scope::Account,
+        ..
+    }) = taken
+        && let Some((account, network)) = attempt.visitor()
+        && store::is_familiar(&state.db, account, network, now).await?
+    {
+        charges.retain(|it| it.scope != Scope::Account);
+        taken = store::take(&state.db, &charges, now).await?;
+    }
+    taken.map(|()| charges).map_err(|throttled| {
+        let (kind, scope) = (attempt.as_str(), throttled.scope.as_str());
+        metrics::counter!("readout_throttled_total", "attempt" => kind, "scope" => scope)
+            .increment(1);
+        throttled.into()
+    })
+}
+
+fn counts<T>(attempt: &Attempt, result: &Result<T, Problem>) -> bool {
+    match result {
+        Ok(_) => attempt.always_counts(),
+        Err(problem) if attempt.always_counts() => !problem.kind().status().is_server_error(),
+        Err(problem) => [
+            ProblemKind::InvalidCredentials,
+            ProblemKind::InvalidToken,
+            ProblemKind::WrongPassword,
+        ]
+        .contains(&problem.kind()),
+    }
+}
+
+impl From<Throttled> for Problem {
+    fn from(throttled: Throttled) -> Self {
+        let seconds = throttled.seconds();
+        let detail = format!("Too many attempts; try again in {seconds} seconds.");
+        Self::with_detail(ProblemKind::TooManyAttempts, detail).retry_after(seconds)
+    }
+}
