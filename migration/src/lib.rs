@@ -18,9 +18,10 @@ mod m20261101_000013_outbox;
 mod m20261101_000014_signing_keys;
 mod m20261101_000015_api_keys;
 mod m20261101_000016_idempotency;
-mod m20261101_000017_device_version;
 mod m20261101_000018_rules_version;
 mod m20261101_000019_throttles;
+mod m20261101_000020_device_version;
+mod m20261101_000021_api_key_answers;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use sea_orm_migration::{
@@ -60,9 +61,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000014_signing_keys::Migration),
             Box::new(m20261101_000015_api_keys::Migration),
             Box::new(m20261101_000016_idempotency::Migration),
-            Box::new(m20261101_000017_device_version::Migration),
             Box::new(m20261101_000018_rules_version::Migration),
             Box::new(m20261101_000019_throttles::Migration),
+            Box::new(m20261101_000020_device_version::Migration),
+            Box::new(m20261101_000021_api_key_answers::Migration),
         ]
     }
 }

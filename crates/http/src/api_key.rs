@@ -3,8 +3,9 @@
 use crate::{
     auth::User,
     body::Json,
+    idempotency::{IdempotencyHeader, Idempotent, Vault, once},
     path::Path,
-    problem::{AuthProblems, BodyProblems, NotFoundProblem, Problem, ServerProblems},
+    problem::{AuthProblems, NotFoundProblem, OnceProblems, Problem, ServerProblems},
     state::{AppState, random_bits},
     view::{ListView, found, secret},
 };
@@ -14,7 +15,7 @@ use domain::{
     api_key::{ApiKey, ApiKeyId, ApiKeyToken, NewApiKey, Scope, Scopes},
     user::DisplayName,
 };
-use persistence::api_key as store;
+use persistence::{api_key as store, idempotency::Once};
 use serde::Serialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -87,24 +88,32 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 /// nothing under `/auth` takes one. A user has at most 50.
 #[utoipa::path(
     tag = "auth",
+    params(IdempotencyHeader),
     request_body = NewApiKey,
-    responses((status = CREATED, body = CreatedApiKeyView), AuthProblems, BodyProblems, ServerProblems)
+    responses((status = CREATED, body = CreatedApiKeyView), AuthProblems, OnceProblems, ServerProblems)
 )]
 #[post("/auth/api-keys")]
 async fn api_key_create(
     user: User,
     state: Data<AppState>,
-    new: Json<NewApiKey>,
+    new: Idempotent<Json<NewApiKey>>,
 ) -> Result<HttpResponse, Problem> {
+    let (Json(new), claim) = (new.body, new.claim);
     let now = state.clock.now();
-    let expires_at = new.0.expiry(now)?;
+    let new = (&new, new.expiry(now)?);
     let token = ApiKeyToken::new(random_bits()?);
-    let key = store::insert(&state.db, user.owner, (&new.0, expires_at), &token, now).await??;
-    let answer = CreatedApiKeyView {
-        key: key.into(),
-        api_key: token.reveal().to_owned(),
+    let vault = Vault::new(&state, user.owner, claim.as_ref());
+    let answer = |key: &ApiKey| {
+        let view = CreatedApiKeyView {
+            key: key.clone().into(),
+            api_key: token.reveal().to_owned(),
+        };
+        secret(StatusCode::CREATED, &view)
     };
-    Ok(secret(StatusCode::CREATED, &answer))
+    let work = async |once: &Once<'_, ApiKey>| {
+        store::insert(&state.db, user.owner, new, &token, once, now).await
+    };
+    once(&vault, answer, work, |key| Ok(key?)).await
 }
 
 /// List API keys

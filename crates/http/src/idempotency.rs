@@ -2,6 +2,7 @@
 //! asks again with the same key within a day gets the same answer.
 
 use crate::{
+    auth::brings_api_key,
     body::{FromBody, read},
     problem::{FieldError, Problem, ProblemKind},
     state::AppState,
@@ -70,6 +71,7 @@ pub(crate) struct Idempotent<B> {
 /// That a request is to be done once.
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
+    caller: Caller,
     key: IdempotencyKey,
     fingerprint: Fingerprint,
 }
@@ -86,12 +88,22 @@ impl<B: FromBody + 'static> FromRequest for Idempotent<B> {
             let body = read(&request, payload, B::LIMIT, |_| Ok(())).await?;
             let (method, path) = (request.method().as_str(), request.path());
             let claim = key.map(|key| Claim {
+                caller: caller(request.headers()),
                 key,
                 fingerprint: Fingerprint::of(method, path, &body),
             });
             let body = B::from_body(&request, &body)?;
             Ok(Self { body, claim })
         })
+    }
+}
+
+/// With what kind of credential a request was let through.
+fn caller(headers: &HeaderMap) -> Caller {
+    if brings_api_key(headers) {
+        Caller::ApiKey
+    } else {
+        Caller::Session
     }
 }
 
@@ -123,7 +135,7 @@ pub(crate) struct Vault<'a> {
 impl<'a> Vault<'a> {
     /// That of a request.
     pub(crate) fn new(state: &'a AppState, owner: OwnerId, claim: Option<&Claim>) -> Self {
-        let attempt = |it: &Claim| Attempt::new(Caller::Session, &it.key, it.fingerprint);
+        let attempt = |it: &Claim| Attempt::new(it.caller, &it.key, it.fingerprint);
         Self {
             sealer: &state.sealer,
             owner,

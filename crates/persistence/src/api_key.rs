@@ -1,6 +1,10 @@
 //! API keys of a user, and the proof that one is.
 
-use crate::{Db, StoreError, session::OwnerId};
+use crate::{
+    Db, StoreError, Tx,
+    idempotency::{Once, Outcome},
+    session::OwnerId,
+};
 use domain::{
     Timestamp,
     api_key::{
@@ -83,9 +87,10 @@ pub async fn insert(
     owner: OwnerId,
     (new, expires_at): (&NewApiKey, Option<Timestamp>),
     token: &ApiKeyToken,
+    once: &Once<'_, ApiKey>,
     now: Timestamp,
-) -> Result<Result<ApiKey, TooManyApiKeys>, StoreError> {
-    db.transaction("api_key.insert", async |tx| {
+) -> Result<Outcome<Result<ApiKey, TooManyApiKeys>>, StoreError> {
+    let work = async |tx: &Tx| {
         // One at a time, so that two which count at once do not both find room for the last one.
         let lock = sqlx::query("select from users where id = $1 for no key update");
         tx.execute(lock.bind(owner.uuid())).await?;
@@ -104,8 +109,8 @@ pub async fn insert(
             expires_at: Set(expires_at),
         };
         ApiKey::try_from(key.insert(tx).await?).map(Ok)
-    })
-    .await
+    };
+    once.run((db, "api_key.insert"), (owner, now), work).await
 }
 
 /// All keys of a user, in the order of making.

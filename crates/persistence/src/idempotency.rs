@@ -7,6 +7,7 @@ use crate::{Db, StoreError, Tx, session::OwnerId};
 use domain::{
     Timestamp,
     alert_rule::AlertRule,
+    api_key::{ApiKey, ApiKeyId},
     device::{Device, DeviceId},
     idempotency::{Attempt, KEPT_FOR},
 };
@@ -104,28 +105,49 @@ impl<T: Made, E> Work<T> for Option<Result<T, E>> {
     }
 }
 
+impl<T: Made, E> Work<T> for Result<T, E> {
+    fn made(&self) -> Option<&T> {
+        self.as_ref().ok()
+    }
+}
+
 /// What may be made once for a key.
 pub(crate) trait Made {
-    /// The one device that the answer is of, with which it is erased.
-    fn device(&self) -> Option<DeviceId>;
+    /// What the answer is erased with, if it is of one thing.
+    fn about(&self) -> About;
+}
+
+/// A thing that an answer is of, and that it is good for nothing without.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum About {
+    Nothing,
+    Device(DeviceId),
+    ApiKey(ApiKeyId),
 }
 
 impl Made for Device {
-    fn device(&self) -> Option<DeviceId> {
-        Some(self.id)
+    fn about(&self) -> About {
+        About::Device(self.id)
+    }
+}
+
+impl Made for ApiKey {
+    fn about(&self) -> About {
+        About::ApiKey(self.id)
     }
 }
 
 impl Made for AlertRule {
-    fn device(&self) -> Option<DeviceId> {
-        self.target.device()
+    fn about(&self) -> About {
+        let device = self.target.device();
+        device.map_or(About::Nothing, About::Device)
     }
 }
 
 /// Of several the answer is kept though one of them is deleted, since all would be made again without it.
 impl Made for Vec<Device> {
-    fn device(&self) -> Option<DeviceId> {
-        None
+    fn about(&self) -> About {
+        About::Nothing
     }
 }
 
@@ -154,7 +176,7 @@ impl<T> Once<'_, T> {
             {
                 let answer = (self.keep)(made).map_err(|error| StoreError::unkept(&error))?;
                 let since = self.since.unwrap_or(now);
-                insert(tx, (owner, attempt), (&answer, made.device()), since).await?;
+                insert(tx, (owner, attempt), (&answer, made.about()), since).await?;
             }
             Ok(Outcome::Done(result))
         })
@@ -205,22 +227,29 @@ fn lock_key(owner: OwnerId, attempt: &Attempt) -> i64 {
 async fn insert(
     tx: &Tx,
     (owner, attempt): (OwnerId, &Attempt),
-    (answer, device): (&[u8], Option<DeviceId>),
+    (answer, about): (&[u8], About),
     since: Timestamp,
 ) -> Result<(), StoreError> {
     let statement = sqlx::query(
-        "insert into idempotency_keys (owner_id, key_hash, fingerprint, answer, device_id, kept_at)
-         values ($1, $2, $3, $4, $5, $6)
+        "insert into idempotency_keys (owner_id, key_hash, fingerprint, answer, device_id, api_key_id, kept_at)
+         values ($1, $2, $3, $4, $5, $6, $7)
          on conflict (owner_id, key_hash) do update set fingerprint = excluded.fingerprint,
-             answer = excluded.answer, device_id = excluded.device_id, kept_at = excluded.kept_at",
+             answer = excluded.answer, device_id = excluded.device_id, api_key_id = excluded.api_key_id,
+             kept_at = excluded.kept_at",
     );
+    let (device, api_key) = match about {
+        About::Nothing => (None, None),
+        About::Device(id) => (Some(id.0), None),
+        About::ApiKey(id) => (None, Some(id.0)),
+    };
     let fingerprint = attempt.fingerprint();
     let statement = statement
         .bind(owner.uuid())
         .bind(attempt.id().as_slice())
         .bind(fingerprint.as_bytes().as_slice())
         .bind(answer)
-        .bind(device.map(|id| id.0))
+        .bind(device)
+        .bind(api_key)
         .bind(since);
     tx.execute(statement).await.map(|_| ())
 }

@@ -207,6 +207,11 @@ fn start_mail(tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>, outbox: 
     }));
 }
 
+/// How long to wait after a step of removing or looking for something.
+fn pause(more: bool, otherwise: Duration) -> Duration {
+    if more { PURGE_PAUSE } else { otherwise }
+}
+
 /// How fast hours are summed up beside ingest.
 struct Pace {
     ingest: IngestCount,

@@ -122,6 +122,29 @@ async fn what_is_kept_of_one_request_cannot_be_read_in_the_place_of_another() {
 }
 
 #[tokio::test]
+async fn an_api_key_is_told_again_until_it_is_revoked() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let client = keyed(&user, "k");
+    let body = json!({"name": "Nightly", "scopes": ["devices:read"]});
+    let first = client.post("/auth/api-keys", &body).await.expect(201);
+    let again = client.post("/auth/api-keys", &body).await.expect(201);
+    assert_replayed(&again, &first);
+    let program = app.anonymous().with_token(again.text_at("/api_key"));
+    program.get("/devices").await.expect(200);
+    let stored = "select idempotency_keys::text || encode(answer, 'escape') from idempotency_keys";
+    let stored = app.sql().await.one(stored).await;
+    assert!(!stored.contains("rpk_"), "{stored}");
+
+    let path = format!("/auth/api-keys/{}", first.text_at("/id"));
+    user.delete(&path).await.expect(204);
+    let second = client.post("/auth/api-keys", &body).await.expect(201);
+    assert_ne!(second.text_at("/api_key"), first.text_at("/api_key"));
+    let program = app.anonymous().with_token(second.text_at("/api_key"));
+    program.get("/devices").await.expect(200);
+}
+
+#[tokio::test]
 async fn with_its_device_an_answer_is_erased_and_the_next_one_works() {
     let app = App::start().await;
     let user = app.user().await;

@@ -122,7 +122,6 @@ async fn a_server_that_is_killed_in_the_middle_of_a_sheet_makes_no_device_twice(
         .map(|n| json!({"name": format!("d{n}")}))
         .collect();
     let body = json!({"devices": devices});
-    let mut some_were_left = false;
     for round in 0..4_u64 {
         let key = fresh_key();
         let before = count_devices(&user).await;
@@ -131,12 +130,11 @@ async fn a_server_that_is_killed_in_the_middle_of_a_sheet_makes_no_device_twice(
         // What is under way commits or not, before anyone else may go on.
         let left = count_devices(&user).await - before;
         assert_eq!(left % 100, 0, "{left}");
-        some_were_left |= (1..1_000).contains(&left);
+        println!("{left} were left");
         let client = keyed(&user, &key);
         let answers = join_all((0..2).map(|_| insist(&client, "/devices/bulk", &body, 200))).await;
         assert_eq!(answers[0].text, answers[1].text);
         assert_eq!(answers[0].body["created"], 1_000);
         assert_eq!(count_devices(&user).await, before + 1_000);
     }
-    println!("some were left in the middle: {some_were_left}");
 }

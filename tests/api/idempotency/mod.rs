@@ -146,6 +146,33 @@ async fn a_key_is_the_owner_s_own() {
 }
 
 #[tokio::test]
+async fn a_program_s_keys_are_not_those_of_its_user() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let made = json!({"name": "Provisioning", "scopes": ["devices:write"]});
+    let made = user.post("/auth/api-keys", &made).await.expect(201);
+    let program = app.anonymous().with_token(made.text_at("/api_key"));
+    let body = json!({"name": "Boiler"});
+    let first = keyed(&user, "k").post("/devices", &body).await;
+    let second = keyed(&program, "k").post("/devices", &body).await;
+    let (first, second) = (first.expect(201), second.expect(201));
+    assert_ne!(first.text_at("/id"), second.text_at("/id"));
+    for (client, answer) in [(&*user, first), (&program, second)] {
+        let again = keyed(client, "k").post("/devices", &body).await;
+        assert_replayed(&again.expect(201), &answer);
+    }
+    assert_eq!(count_devices(&user).await, 2);
+    // What it may not do it cannot have answered again either.
+    let rule = json!({"metric": "t", "comparator": "gt", "threshold": 1, "selector": {"tags": {"a": "b"}}});
+    keyed(&user, "r")
+        .post("/alert-rules", &rule)
+        .await
+        .expect(201);
+    let refused = keyed(&program, "r").post("/alert-rules", &rule).await;
+    refused.problem(403, "insufficient_scope");
+}
+
+#[tokio::test]
 async fn a_refusal_is_not_kept() {
     let app = App::start().await;
     let user = app.user().await;

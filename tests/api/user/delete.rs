@@ -18,10 +18,11 @@ async fn delete(client: &Client, password: &str) -> Answer {
 }
 
 /// Everything that the database has of anybody.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "users",
     "accounts",
     "sessions",
+    "api_keys",
     "devices",
     "device_status_changes",
     "series",
@@ -79,6 +80,12 @@ async fn a_user_who_is_deleted_leaves_nothing_behind() {
     let device = goes.device_named("Last").await;
     device.ingest_text(&reading_at(now(), 1)).await.expect(201);
     let other = goes.sign_in_with("other").await;
+    let new = json!({"name": "Nightly export", "scopes": ["devices:read"]});
+    let api_key = goes.post("/auth/api-keys", &new).await.expect(201);
+    let program = app.anonymous().with_token(api_key.text_at("/api_key"));
+    for instance in [0, 1] {
+        program.on(instance).get("/devices").await.expect(200);
+    }
 
     let answer = delete(&goes.on(0), PASSWORD).await.expect(204);
     assert_eq!(answer.text, "");
@@ -89,6 +96,8 @@ async fn a_user_who_is_deleted_leaves_nothing_behind() {
         let refresh = app.anonymous().post("/auth/refresh", &body).await;
         refresh.problem(401, "invalid_credentials");
     }
+    let here = program.on(0).get("/devices").await;
+    here.problem(401, "unauthenticated");
     for instance in [0, 1] {
         let device = device.on_one(instance);
         let reading = device.ingest_text(&reading_at(now(), 2)).await;
@@ -98,6 +107,10 @@ async fn a_user_who_is_deleted_leaves_nothing_behind() {
             Duration::from_secs(5),
             async || goes.on(instance).get("/auth/session").await.status == 401,
         )
+        .await;
+        eventually("the end of the key", Duration::from_secs(5), async || {
+            program.on(instance).get("/devices").await.status == 401
+        })
         .await;
     }
     let credentials = json!({"email": goes.email, "password": PASSWORD});

@@ -4,6 +4,7 @@ use super::open_sessions::{CAPACITY, MEMORY, PROMPT, TRUST};
 use domain::{
     Timestamp,
     api_key::{ApiKeyHash, ApiKeyId},
+    user::UserId,
 };
 use moka::sync::Cache;
 use persistence::{Db, StoreError, api_key, api_key::Grant};
@@ -17,6 +18,7 @@ pub(crate) struct OpenApiKeys {
     /// little. None of them can come to be: keys are made at random.
     unknown: Cache<ApiKeyHash, ()>,
     revoked: Cache<ApiKeyId, ()>,
+    gone: Cache<UserId, ()>,
 }
 
 impl Default for OpenApiKeys {
@@ -31,6 +33,10 @@ impl Default for OpenApiKeys {
                 .time_to_live(TRUST)
                 .build(),
             revoked: Cache::builder()
+                .max_capacity(CAPACITY)
+                .time_to_live(MEMORY)
+                .build(),
+            gone: Cache::builder()
                 .max_capacity(CAPACITY)
                 .time_to_live(MEMORY)
                 .build(),
@@ -78,11 +84,18 @@ impl OpenApiKeys {
 
     /// What was revoked here stays revoked, even if a query that began earlier says otherwise later.
     fn is_good(&self, grant: &Grant, now: Timestamp) -> bool {
-        grant.expires_at.is_none_or(|at| at > now) && !self.revoked.contains_key(&grant.id)
+        grant.expires_at.is_none_or(|at| at > now)
+            && !self.revoked.contains_key(&grant.id)
+            && !self.gone.contains_key(&grant.owner.user_id())
     }
 
     /// Forgets a key that was revoked, at once.
     pub(crate) fn revoke(&self, key: ApiKeyId) {
         self.revoked.insert(key, ());
+    }
+
+    /// Forgets all keys of a user who was deleted, at once.
+    pub(crate) fn forget(&self, user: UserId) {
+        self.gone.insert(user, ());
     }
 }

@@ -13,8 +13,8 @@ use persistence::user as store;
 
 /// Delete the user with everything that is theirs
 ///
-/// Sessions, devices with their readings, rules and alerts: they are gone for every reader at once, and a background
-/// purge removes the readings. Device keys are no longer good, and the address is free again.
+/// Sessions, API keys, devices with their readings, rules and alerts: they are gone for every reader at once, and a
+/// background purge removes the readings. Device keys are no longer good, and the address is free again.
 #[utoipa::path(
     tag = "auth",
     request_body = UserDeletion,
@@ -30,5 +30,6 @@ pub(super) async fn user_delete(
     let (_, hash) = prove(&state, user, deletion.0.password, pointer).await?;
     let ended = store::delete(&state.db, user.owner, &hash, state.clock.now()).await?;
     state.sessions.end(ended.ok_or_else(|| wrong(pointer))?);
+    state.api_keys.forget(user.owner.user_id());
     Ok(HttpResponse::NoContent().finish())
 }
