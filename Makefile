@@ -17,7 +17,7 @@ run: postgres ## Build and serve on http://127.0.0.1:8080, with a private Postgr
 test: lint build nextest postgres pgbouncer tools deny ## Everything that CI runs
 	target/debug/readout openapi --check openapi/openapi.json
 	$(RIG) $(CARGO) nextest run --workspace --locked --no-fail-fast
-	READOUT_TEST_VIA=direct $(RIG) $(CARGO) nextest run --workspace --locked --no-fail-fast -E 'package(tests)'
+	READOUT_TEST_VIA=direct READOUT_TEST_LOG=trace $(RIG) $(CARGO) nextest run --workspace --locked --no-fail-fast -E 'package(tests)'
 	target/debug/contract
 	target/debug/torture --kills 2
 

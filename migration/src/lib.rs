@@ -22,6 +22,7 @@ mod m20261101_000018_rules_version;
 mod m20261101_000019_throttles;
 mod m20261101_000020_device_version;
 mod m20261101_000021_api_key_answers;
+mod m20261101_000022_familiar_networks;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use sea_orm_migration::{
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000019_throttles::Migration),
             Box::new(m20261101_000020_device_version::Migration),
             Box::new(m20261101_000021_api_key_answers::Migration),
+            Box::new(m20261101_000022_familiar_networks::Migration),
         ]
     }
 }

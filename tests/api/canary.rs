@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    App, Client, Postbox, RESET, Server, Sql, VERIFY, ago, fresh_email, reading_at,
+    App, Client, Postbox, RESET, Server, VERIFY, ago, fresh_email, hex, reading_at,
 };
 
 const FIRST: &str = "canary number one, a yellow one";
@@ -26,26 +26,12 @@ impl Canaries {
     /// Each in the ways that it could be written: as it is, in hex, as JSON, and without what comes before its digits.
     fn forms(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.0.iter().flat_map(|(what, secret)| {
-            let hex = secret
-                .bytes()
-                .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+            let hex = hex(secret);
             let bytes = format!("{:?}", secret.as_bytes());
             let digits = secret.split_at(4).1.to_owned();
             [digits, hex, bytes].map(|form| (*what, form))
         })
     }
-}
-
-/// Every row of every table, as text: what `pg_dump` would write.
-async fn dump(sql: &Sql) -> String {
-    let tables = "select quote_ident(table_name) from information_schema.tables
-                  where table_schema = 'public' and table_type = 'BASE TABLE'";
-    let mut all = String::new();
-    for table in sql.column(tables).await {
-        let rows = format!("select row_to_json(it)::text from {table} as it");
-        all.push_str(&sql.column(&rows).await.join("\n"));
-    }
-    all
 }
 
 async fn ask(client: &Client, path: &str, body: Value, status: u16) -> Value {
@@ -102,17 +88,18 @@ async fn misplace(canaries: &Canaries, client: &Client) {
 
 /// Provisions a device, twice with one key of idempotency, and posts with its key.
 async fn device(canaries: &mut Canaries, user: &Client) {
-    let once = user.with("idempotency-key", "a device for canaries");
+    let once = user.with("idempotency-key", "a-device-for-canaries");
     let made = ask(&once, "/devices", json!({"name": "Cage"}), 201).await;
     let key = canaries.keep("device key", made["device_key"].as_str().unwrap());
     let again = ask(&once, "/devices", json!({"name": "Cage"}), 201).await;
     assert_eq!(again, made);
-    let many = user.with("idempotency-key", "many devices for canaries");
+    let many = user.with("idempotency-key", "many-devices-for-canaries");
     for _ in 0..2 {
-        let many = many.post("/devices/bulk", &json!({"devices": [{"name": "Perch"}]})).await;
+        let many = many
+            .post("/devices/bulk", &json!({"devices": [{"name": "Perch"}]}))
+            .await;
         let many = many.expect(200);
-        let of_bulk = many.text.split_once("rdk_").unwrap().1;
-        canaries.keep("device key of many", &format!("rdk_{}", &of_bulk[..49]));
+        canaries.keep("device key of many", many.text_at("/items/0/device_key"));
     }
     let mut device = user.clone();
     device.forget_credential();
@@ -143,7 +130,7 @@ async fn no_secret_of_a_session_is_in_the_log_or_in_the_database() {
     let (email, user) = signed_in(&mut canaries, &client).await;
     device(&mut canaries, &user).await;
     api_key(&mut canaries, &user, &client).await;
-    let mut kept = dump(&sql).await;
+    let mut kept = sql.dump().await;
 
     let change =
         json!({"current_password": FIRST, "new_password": canaries.keep("new password", SECOND)});
@@ -161,10 +148,10 @@ async fn no_secret_of_a_session_is_in_the_log_or_in_the_database() {
     let token = postbox.letter(&email, RESET, 1).await.token();
     let token = canaries.keep("reset token", &token);
     let reset = json!({"token": token, "new_password": canaries.keep("reset password", THIRD)});
-    kept.push_str(&dump(&sql).await);
+    kept.push_str(&sql.dump().await);
     ask(&client, "/auth/reset-password", reset, 204).await;
     misplace(&canaries, &client).await;
-    kept.push_str(&dump(&sql).await);
+    kept.push_str(&sql.dump().await);
 
     let tokens = json!({"email": email, "password": THIRD});
     let tokens = ask(&client, "/auth/sign-in", tokens, 200).await;
@@ -177,7 +164,7 @@ async fn no_secret_of_a_session_is_in_the_log_or_in_the_database() {
         Some(("application/json", body)),
     );
     gone.await.expect(204);
-    kept.push_str(&dump(&sql).await);
+    kept.push_str(&sql.dump().await);
 
     let logged: String = app.servers.iter().map(Server::log).collect();
     assert!(logged.contains(r#""level":"TRACE""#) && logged.contains("/auth/reset-password"));

@@ -38,7 +38,7 @@ mod schema;
 mod session;
 mod shutdown;
 mod signing_key;
-mod tool;
 mod throttle;
+mod tool;
 mod user;
 mod verification;

@@ -88,10 +88,9 @@ impl Answers {
 
     fn whom_it_is_for(&self, operation: &Operation) -> &ByOperation {
         match operation.security.as_deref() {
-            None => &self.user,
             Some([]) => &self.anonymous,
             Some(schemes) if schemes.iter().any(|it| it.contains_key("device_key")) => &self.device,
-            Some(_) => &self.user,
+            None | Some(_) => &self.user,
         }
     }
 }

@@ -59,7 +59,8 @@ async function execute(operation, { parameters = {}, body } = {}) {
 
 async function authorise(scheme, value) {
   await page.locator(".auth-wrapper .authorize").first().click();
-  const form = page.locator(".auth-container", { hasText: scheme });
+  const heading = page.locator("h4 code", { hasText: new RegExp(`^${scheme}$`) });
+  const form = page.locator(".auth-container", { has: heading });
   await form.locator("input").fill(value);
   await form.getByRole("button", { name: "Apply credentials" }).click();
   await form.getByRole("button", { name: "Remove authorization" }).waitFor();

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Answer, Client, Database, Proxy, Server, Sql};
+use super::{Answer, Client, Database, Proxy, Server, Sql, rig::rig};
 
 /// The secret of both instances.
 pub(crate) const AUTH_SECRET: &str = "a secret for tests, of more than 32 bytes";
@@ -71,7 +71,7 @@ impl App {
             ("AUTH_SECRET", AUTH_SECRET.to_owned()),
             ("LISTEN_ADDR", "127.0.0.1:0".to_owned()),
             ("LOG_FORMAT", "json".to_owned()),
-            ("RUST_LOG", "info".to_owned()),
+            ("RUST_LOG", rig().log.clone()),
         ]
     }
 

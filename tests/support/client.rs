@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, Response, redirect};
 use serde_json::Value;
 
-use super::Answer;
+use super::{Answer, secrets::remember};
 
 /// The media type of most bodies.
 pub(crate) const JSON: &str = "application/json";
@@ -116,6 +116,9 @@ impl Client {
         let asked = format!("{method} {path}");
         let mut request = self.request(method, path);
         if let Some((media_type, body)) = body {
+            if media_type == JSON && body.len() < 4_096 {
+                remember(&body);
+            }
             request = request.header("content-type", media_type).body(body);
         }
         Ok(Answer::read(asked, request.send().await?).await)

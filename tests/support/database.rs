@@ -5,7 +5,7 @@ use std::thread;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use uuid::Uuid;
 
-use super::rig::rig;
+use super::{rig::rig, secrets::lines_with_secrets};
 
 /// A database that ends with this value.
 #[derive(Debug)]
@@ -55,18 +55,34 @@ impl Database {
 }
 
 impl Drop for Database {
-    /// As well as it goes: the rig removes everything in the end.
+    /// Looks for secrets, and removes it as well as it goes: the rig removes everything in the end.
     fn drop(&mut self) {
-        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        let work = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async { Sql::connect("postgres").await.run(&drop).await.ok() });
+        let name = self.name.clone();
+        let has_failed = thread::panicking();
+        let work = async move {
+            let mut found = Vec::new();
+            if !has_failed {
+                let sql = Sql::connect(&name).await;
+                // What a test has locked and left is not waited for.
+                sql.run("set lock_timeout = '5s'").await.unwrap();
+                found = lines_with_secrets(&sql.dump().await);
+            }
+            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            Sql::connect("postgres").await.run(&drop).await.ok();
+            found
         };
         // Another runtime may be at work on this thread.
-        thread::spawn(work).join().ok();
+        let work = || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(work)
+        };
+        let found = thread::spawn(work).join();
+        if !has_failed {
+            let found = found.expect("the database can be looked through");
+            assert!(found.is_empty(), "secrets in the database: {found:#?}");
+        }
     }
 }
 
@@ -107,6 +123,19 @@ impl Sql {
     pub(crate) async fn column(&self, sql: &str) -> Vec<String> {
         let rows = self.rows(sql).await;
         rows.into_iter().map(|mut row| row.remove(0)).collect()
+    }
+
+    /// Every row of every table, as text, as `pg_dump` would write it.
+    pub(crate) async fn dump(&self) -> String {
+        let tables = "select oid::regclass from pg_class
+                      where relkind = 'r' and relnamespace = 'public'::regnamespace";
+        let mut all = String::new();
+        for table in self.column(tables).await {
+            let rows = format!("select row_to_json(it)::text from {table} as it");
+            all.push_str(&self.column(&rows).await.join("\n"));
+            all.push('\n');
+        }
+        all
     }
 
     /// The first column of the only row.

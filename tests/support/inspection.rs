@@ -12,7 +12,7 @@ static DOCUMENT: LazyLock<Value> =
 
 /// The words that a schema of the document lists.
 pub(crate) fn documented(schema: &str) -> BTreeSet<String> {
-    let words = &DOCUMENT["components"]["schemas"][schema]["enum"];
+    let words = &DOCUMENT["components"]["schemas"][schema]["anyOf"][0]["enum"];
     let words = words.as_array().unwrap_or_else(|| panic!("no {schema}"));
     let words = words.iter().filter_map(Value::as_str);
     words.map(str::to_owned).collect()

@@ -14,6 +14,7 @@ mod random;
 mod raw;
 mod readings;
 mod rig;
+mod secrets;
 mod server;
 
 pub(crate) use answer::Answer;
@@ -29,4 +30,5 @@ pub(crate) use postbox::{CHANGED, Postbox, RESET, VERIFY, nothing_waits};
 pub(crate) use random::Random;
 pub(crate) use raw::Raw;
 pub(crate) use readings::{Point, batch, points, reading, reading_at};
+pub(crate) use secrets::hex;
 pub(crate) use server::{Server, command, program};

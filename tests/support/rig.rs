@@ -12,6 +12,8 @@ pub(crate) struct Rig {
     pub(crate) direct: Way,
     /// The way that the program under test takes: `PgBouncer`, or PostgreSQL itself with `READOUT_TEST_VIA=direct`.
     pub(crate) service: Way,
+    /// What the program under test logs: as usual, or with `READOUT_TEST_LOG=trace` everything.
+    pub(crate) log: String,
 }
 
 /// A way to the databases.
@@ -40,6 +42,7 @@ pub(crate) fn rig() -> &'static Rig {
             template: variable("READOUT_RIG_TEMPLATE"),
             direct: way("DIRECT"),
             service: way(if is_direct() { "DIRECT" } else { "POOLED" }),
+            log: optional("READOUT_TEST_LOG").unwrap_or_else(|| "info".to_owned()),
         }
     });
     &RIG

@@ -11,13 +11,16 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::rig::rig;
+use super::{rig::rig, secrets::lines_with_secrets};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const ENDED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Its first line on standard output, before the address.
 const GREETING: &str = "Readout is listening on ";
+
+/// What stands in the log beside a mail that is logged instead of being sent.
+const LOGGED_MAIL: &str = "a mail, which is only logged since SMTP_URL is not set";
 
 /// The program with these arguments and settings, and nothing else of our environment.
 pub(crate) fn command(arguments: &[&str], settings: &[(&str, String)]) -> Command {
@@ -44,6 +47,8 @@ pub(crate) struct Server {
     url: String,
     child: Child,
     log: NamedTempFile,
+    /// Where it has one, it logs mail instead of sending it, and says so.
+    has_own_database: bool,
     // Kept open: a program that cannot write to its output is in trouble.
     _output: Lines<BufReader<ChildStdout>>,
 }
@@ -70,6 +75,7 @@ impl Server {
             url: url.trim_end_matches('/').to_owned(),
             child,
             log,
+            has_own_database: settings.iter().all(|(name, _)| *name != "DATABASE_URL"),
             _output: output,
         }
     }
@@ -129,17 +135,24 @@ impl Server {
 }
 
 fn contents(log: &NamedTempFile) -> String {
-    read_to_string(log.path()).unwrap_or_default()
+    let log = std::fs::read(log.path()).unwrap_or_default();
+    String::from_utf8_lossy(&log).into_owned()
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.child.start_kill().ok();
+        let log = self.log();
         if std::thread::panicking() {
-            let log = self.log();
             let lines: Vec<_> = log.lines().collect();
             let tail = &lines[lines.len().saturating_sub(60)..];
             println!("--- log of {}\n{}\n---", self.url, tail.join("\n"));
+        } else {
+            let mut found = lines_with_secrets(&log);
+            if self.has_own_database {
+                found.retain(|line| !line.contains(LOGGED_MAIL));
+            }
+            assert!(found.is_empty(), "secrets in the log: {found:#?}");
         }
     }
 }

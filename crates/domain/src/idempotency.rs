@@ -1,5 +1,6 @@
 //! Requests that may be sent again: what their sender calls them, and how they are told apart.
 
+use crate::api_key::ApiKeyId;
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
@@ -49,22 +50,13 @@ impl Fingerprint {
     }
 }
 
-/// With what kind of credential someone asks. A key of one kind says nothing to another, which may see less.
+/// With what credential someone asks. What one of them calls a request says nothing to another, which may see less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
     /// Someone who has signed in.
     Session,
-    /// A program of the owner's.
-    ApiKey,
-}
-
-impl Caller {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Session => "session",
-            Self::ApiKey => "api_key",
-        }
-    }
+    /// A program of the owner's, by its API key.
+    ApiKey(ApiKeyId),
 }
 
 /// A request of some owner that is to be done once, or one of the parts that it is done in.
@@ -78,7 +70,10 @@ impl Attempt {
     /// The request that a caller calls by this key.
     #[must_use]
     pub fn new(caller: Caller, key: &IdempotencyKey, fingerprint: Fingerprint) -> Self {
-        let id = digest(&[caller.as_str().as_bytes(), key.0.as_bytes()]);
+        let id = match caller {
+            Caller::Session => digest(&[b"session", key.0.as_bytes()]),
+            Caller::ApiKey(id) => digest(&[b"api_key", id.0.as_bytes(), key.0.as_bytes()]),
+        };
         Self { id, fingerprint }
     }
 
@@ -148,7 +143,8 @@ mod tests {
         let all = [
             one,
             attempt(Caller::Session, "2"),
-            attempt(Caller::ApiKey, "1"),
+            attempt(Caller::ApiKey(ApiKeyId(uuid::Uuid::nil())), "1"),
+            attempt(Caller::ApiKey(ApiKeyId(uuid::Uuid::max())), "1"),
             one.part(0),
             one.part(1),
             one.part(0).part(0),

@@ -17,6 +17,10 @@ pub const SESSION_LIFETIME: chrono::TimeDelta = chrono::TimeDelta::days(365);
 /// How long after it was exchanged a refresh token is answered once more with its successor, whose first answer may
 /// have been lost, as long as nobody has used that.
 pub const LOST_ANSWER: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
+
+/// Most sessions that a user has open.
+pub const MOST_SESSIONS: i64 = 100;
+
 /// How long an access token proves its session.
 pub const ACCESS_LIFETIME: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 

@@ -131,6 +131,8 @@ async fn api_key_list(user: User, state: Data<AppState>) -> Result<HttpResponse,
 }
 
 /// Show an API key
+///
+/// What it is for and when it was used last; the key itself was shown once.
 #[utoipa::path(
     tag = "auth",
     params(("id" = ApiKeyId, Path)),

@@ -64,12 +64,14 @@ impl CorsOrigins {
     }
 
     /// What the origin of a request is told, if it may use the API.
+    ///
+    /// Where all may, everybody is told so, with an origin or without: a cache may keep the answer for others.
     fn allowed(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-        let origin = origin?;
         match self {
             Self::None => None,
             Self::Any => Some(HeaderValue::from_static("*")),
             Self::These(origins) => {
+                let origin = origin?;
                 let known = origins.iter().any(|it| it.as_bytes() == origin.as_bytes());
                 known.then(|| origin.clone())
             }

@@ -1,14 +1,14 @@
 //! The document and Swagger UI, for whoever asks.
 
 use crate::{
-    conditional,
+    conditional::Tagged,
     openapi::document,
     problem::{Problem, ProblemKind},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header,
-    web::{self, Bytes, Data, ServiceConfig},
+    web::{self, Data, ServiceConfig},
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -17,11 +17,11 @@ const DOCUMENT: &str = "/api/openapi.json";
 
 /// The document as it is sent.
 #[derive(Debug)]
-pub(crate) struct Published(Option<Bytes>);
+pub(crate) struct Published(Option<Tagged>);
 
 impl Published {
     pub(crate) fn new() -> Self {
-        Self(serde_json::to_vec(&document()).ok().map(Bytes::from))
+        Self(Tagged::new(&document()).ok())
     }
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 /// Asked for again each time, and sent again when it has changed: it changes with the program.
 async fn document_show(request: HttpRequest, published: Data<Published>) -> HttpResponse {
     match &published.0 {
-        Some(document) => conditional::public(&request, document.clone(), "public, no-cache"),
+        Some(document) => document.clone().public(&request, "public, no-cache"),
         None => HttpResponse::from_error(Problem::new(ProblemKind::Internal)),
     }
 }

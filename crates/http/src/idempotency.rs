@@ -2,7 +2,7 @@
 //! asks again with the same key within a day gets the same answer.
 
 use crate::{
-    auth::brings_api_key,
+    auth::api_key_of,
     body::{FromBody, read},
     problem::{FieldError, Problem, ProblemKind},
     state::AppState,
@@ -47,8 +47,7 @@ pub(crate) struct IdempotencyHeader {
         nullable = false,
         min_length = 1,
         max_length = 255,
-        pattern = "^[!-~]{1,255}$",
-        example = "8e03978e-40d5-43e8-bc93-6894a57f9324"
+        pattern = "^[!-~]{1,255}$"
     )]
     idempotency_key: Option<String>,
 }
@@ -88,22 +87,13 @@ impl<B: FromBody + 'static> FromRequest for Idempotent<B> {
             let body = read(&request, payload, B::LIMIT, |_| Ok(())).await?;
             let (method, path) = (request.method().as_str(), request.path());
             let claim = key.map(|key| Claim {
-                caller: caller(request.headers()),
+                caller: api_key_of(&request).map_or(Caller::Session, Caller::ApiKey),
                 key,
                 fingerprint: Fingerprint::of(method, path, &body),
             });
             let body = B::from_body(&request, &body)?;
             Ok(Self { body, claim })
         })
-    }
-}
-
-/// With what kind of credential a request was let through.
-fn caller(headers: &HeaderMap) -> Caller {
-    if brings_api_key(headers) {
-        Caller::ApiKey
-    } else {
-        Caller::Session
     }
 }
 
@@ -164,7 +154,9 @@ impl<'a> Vault<'a> {
 
     pub(crate) fn open(&self, kept: &Kept) -> Result<Vec<u8>, Problem> {
         let opened = self.sealer.open(PURPOSE, &self.context(), &kept.sealed);
-        let opened = opened.map_err(|error| Problem::new(ProblemKind::Internal).because(error))?;
+        // Another instance may have another AUTH_SECRET, while that changes: one that has it can tell.
+        let opened =
+            opened.map_err(|error| Problem::new(ProblemKind::Unavailable).because(error))?;
         Ok(opened.plain)
     }
 }

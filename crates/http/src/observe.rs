@@ -32,6 +32,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How a thing may be patched (RFC 5789, section 3.1).
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
+const PATCHES: HeaderValue =
+    HeaderValue::from_static("application/merge-patch+json, application/json");
+
 /// What is known of a request before it is routed.
 struct Asked {
     id: String,
@@ -123,6 +126,9 @@ impl Asked {
             );
             headers.finish(asked, response.headers_mut());
         }
+        if self.method == Method::PATCH && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            response.headers_mut().insert(ACCEPT_PATCH, PATCHES);
+        }
         self.record(route, response.status());
         if self.method == Method::HEAD && response.body().size() == BodySize::Stream {
             // Nobody will read it.
@@ -142,10 +148,7 @@ impl Asked {
         let mut response = HttpResponse::NoContent();
         response.insert_header((ALLOW, methods));
         if known.is_some_and(|methods| methods.contains("PATCH")) {
-            response.insert_header((
-                ACCEPT_PATCH,
-                "application/merge-patch+json, application/json",
-            ));
+            response.insert_header((ACCEPT_PATCH, PATCHES));
         }
         let mut response = response.finish();
         if let Some(headers) = &self.headers {
@@ -226,7 +229,11 @@ fn problem(response: &HttpResponse, method: &Method, path: &str) -> Option<Probl
         .error()
         .and_then(|error| error.as_error::<Problem>())
     {
-        return Some(found.clone());
+        // A path may have a name where others have an identifier, and not all of their methods.
+        let is_lost = found.kind() == ProblemKind::NotFound;
+        return not_allowed(method, path)
+            .filter(|_| is_lost)
+            .or(Some(found.clone()));
     }
     let status = response.status();
     let is_problem = response
@@ -237,15 +244,21 @@ fn problem(response: &HttpResponse, method: &Method, path: &str) -> Option<Probl
     (failed && !is_problem).then(|| foreign(status, method, path))
 }
 
+/// What is told where the path is known and has other methods.
+fn not_allowed(method: &Method, path: &str) -> Option<Problem> {
+    let methods = methods_of(path)?;
+    let is_there = methods.split(", ").any(|it| it == method.as_str());
+    let problem = || Problem::new(ProblemKind::MethodNotAllowed).allowing(methods.to_owned());
+    (!is_there).then(problem)
+}
+
 /// A failure that the framework found before any handler of ours.
 fn foreign(status: StatusCode, method: &Method, path: &str) -> Problem {
     match status {
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => match methods_of(path) {
-            Some(methods) if !methods.split(", ").any(|it| it == method.as_str()) => {
-                Problem::new(ProblemKind::MethodNotAllowed).allowing(methods.to_owned())
-            }
-            Some(_) | None => Problem::new(ProblemKind::NotFound),
-        },
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            let not_found = || Problem::new(ProblemKind::NotFound);
+            not_allowed(method, path).unwrap_or_else(not_found)
+        }
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(ProblemKind::PayloadTooLarge),
         StatusCode::REQUEST_TIMEOUT => Problem::new(ProblemKind::RequestTimeout),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(ProblemKind::UnsupportedMediaType),

@@ -1,7 +1,7 @@
 //! The paths and operations of the document, for those who deal with requests before they are routed.
 
 use crate::openapi::document;
-use actix_web::dev::ResourceDef;
+use actix_web::dev::{ResourceDef, Url};
 use std::sync::LazyLock;
 use utoipa::openapi::{
     OpenApi, RefOr,
@@ -101,6 +101,11 @@ fn methods(operations: &[Operation]) -> String {
 }
 
 fn known(path: &str) -> Option<&'static Known> {
+    if path.contains('%') {
+        // As the router reads it.
+        let url = Url::new(path.parse().ok()?);
+        return PATHS.iter().find(|it| it.pattern.is_match(url.path()));
+    }
     PATHS.iter().find(|it| it.pattern.is_match(path))
 }
 
@@ -135,6 +140,7 @@ mod tests {
                 Some("GET, HEAD, PATCH, DELETE, OPTIONS"),
             ),
             ("/api/v1/readings", Some("POST, OPTIONS")),
+            ("/api/v1/%72eadings", Some("POST, OPTIONS")),
             ("/docs/index.html", Some("GET, HEAD, OPTIONS")),
             ("/api/v1/device", None),
         ] {

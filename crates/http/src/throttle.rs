@@ -1,10 +1,15 @@
 //! Attempts at what can be guessed: charged before they are made, and given back where they do not fail.
 
 use crate::{
+    auth::network,
     problem::{Problem, ProblemKind},
     state::AppState,
 };
-use domain::throttle::{Attempt, Charge, Scope, Throttled};
+use actix_web::HttpRequest;
+use domain::{
+    throttle::{Account, Attempt, Charge, Scope, Throttled},
+    user::Email,
+};
 use persistence::throttle as store;
 
 /// Makes an attempt, unless there were too many of its kind: then nothing of it is done, above all
@@ -37,6 +42,37 @@ pub(crate) async fn guard<T>(
     result
 }
 
+/// Notes that a user was on the network of a request, so that strangers who try there passwords do not lock them out.
+///
+/// Where it cannot be noted the user is answered all the same.
+pub(crate) async fn note_familiar(state: &AppState, request: &HttpRequest, email: &Email) {
+    if !state.throttling {
+        return;
+    }
+    let network = network(state, request).familiar(&state.sealer);
+    let (account, now) = (Account::of(email.as_str()), state.clock.now());
+    if let Err(error) = store::note_familiar(&state.db, &account, network, now).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "a familiar network was not noted");
+    }
+}
+
+/// Lets a user sign in who has just proved to read their mail, whatever they or strangers have tried before.
+pub(crate) async fn forgive(state: &AppState, request: &HttpRequest, email: &Email) {
+    if !state.throttling {
+        return;
+    }
+    note_familiar(state, request, email).await;
+    let attempt = Attempt::SignIn(Account::of(email.as_str()), network(state, request));
+    let mut charges = attempt.charges(&state.sealer);
+    // What a network has tried with other accounts goes on counting.
+    charges.retain(|it| matches!(it.scope, Scope::Visitor | Scope::Account));
+    if let Err(error) = store::forgive(&state.db, &charges).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "what was tried before was not forgiven");
+    }
+}
+
 /// Charges an attempt, and answers what it was charged to.
 async fn take(state: &AppState, attempt: &Attempt) -> Result<Vec<Charge>, Problem> {
     let now = state.clock.now();
@@ -47,7 +83,7 @@ async fn take(state: &AppState, attempt: &Attempt) -> Result<Vec<Charge>, Proble
         ..
     }) = taken
         && let Some((account, network)) = attempt.visitor()
-        && store::is_familiar(&state.db, account, network, now).await?
+        && store::is_familiar(&state.db, account, network.familiar(&state.sealer), now).await?
     {
         charges.retain(|it| it.scope != Scope::Account);
         taken = store::take(&state.db, &charges, now).await?;

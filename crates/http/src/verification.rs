@@ -8,7 +8,7 @@ use crate::{
         ProblemKind, ServerProblems, ThrottleProblem,
     },
     state::{AppState, nonce, random_bits},
-    throttle::guard,
+    throttle::{forgive, guard},
     user::weak,
 };
 use actix_web::{HttpRequest, HttpResponse, post, web::Data};
@@ -80,8 +80,8 @@ async fn verification_request_password_reset(
 
 /// Choose a new password with a mailed token
 ///
-/// The token is used up, others of the user are void, and all sessions of the user end. Of parallel attempts with one
-/// token one wins. The mail reached its address, so that is verified, too.
+/// The token is used up, others of the user are void, and all sessions and API keys of the user end. Of parallel
+/// attempts with one token one wins. The mail reached its address, so that is verified, too.
 #[utoipa::path(
     tag = "auth",
     security(()),
@@ -100,10 +100,13 @@ async fn verification_reset_password(
     body: Json<PasswordReset>,
 ) -> Result<HttpResponse, Problem> {
     let attempt = Attempt::MailedToken(network(&state, &request));
-    guard(&state, attempt, reset_password(&state, body.0)).await
+    let email = guard(&state, attempt, reset_password(&state, body.0)).await?;
+    forgive(&state, &request, &email).await;
+    Ok(HttpResponse::NoContent().finish())
 }
 
-async fn reset_password(state: &AppState, reset: PasswordReset) -> Result<HttpResponse, Problem> {
+/// Resets the password, and answers whose it is.
+async fn reset_password(state: &AppState, reset: PasswordReset) -> Result<Email, Problem> {
     let PasswordReset {
         token,
         new_password,
@@ -120,8 +123,12 @@ async fn reset_password(state: &AppState, reset: PasswordReset) -> Result<HttpRe
     let hash = state.passwords.hash(password).await?;
     let now = state.clock.now();
     let ended = verification::reset_password(&state.db, &token, &hash, now).await?;
-    state.sessions.end(ended.ok_or_else(invalid_token)?);
-    Ok(HttpResponse::NoContent().finish())
+    let ended = ended.ok_or_else(invalid_token)?;
+    state.sessions.end(ended.sessions);
+    for key in ended.api_keys {
+        state.api_keys.revoke(key);
+    }
+    Ok(email)
 }
 
 /// Ask for a mail to verify the address with

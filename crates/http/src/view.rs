@@ -7,7 +7,10 @@ use crate::{
 };
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, HeaderValue},
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
 };
 use domain::page::Page;
 use serde::Serialize;
@@ -37,6 +40,31 @@ where
     V: From<T> + Serialize,
     K: Serialize,
 {
+    linked(request, page, |view: &PageView<V>| {
+        conditional::json(request, view)
+    })
+}
+
+/// The same of what no cache may keep.
+pub(crate) fn secret_page<T, K, V>(request: &HttpRequest, page: Page<T, K>) -> HttpResponse
+where
+    V: From<T> + Serialize,
+    K: Serialize,
+{
+    linked(request, page, |view: &PageView<V>| {
+        secret(StatusCode::OK, view)
+    })
+}
+
+fn linked<T, K, V>(
+    request: &HttpRequest,
+    page: Page<T, K>,
+    answer: impl FnOnce(&PageView<V>) -> HttpResponse,
+) -> HttpResponse
+where
+    V: From<T> + Serialize,
+    K: Serialize,
+{
     let next_cursor = page.next.map(|cursor| cursor.encode());
     let link = next_cursor
         .as_ref()
@@ -45,7 +73,7 @@ where
         data: page.items.into_iter().map(V::from).collect(),
         next_cursor,
     };
-    let mut response = conditional::json(request, &view);
+    let mut response = answer(&view);
     if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
         response.headers_mut().insert(header::LINK, link);
     }
@@ -79,8 +107,8 @@ pub(crate) fn found<T>(thing: Option<T>) -> Result<T, Problem> {
     thing.ok_or_else(|| Problem::new(ProblemKind::NotFound))
 }
 
-/// A JSON answer that no cache may keep, since it holds a secret.
-pub(crate) fn secret(status: actix_web::http::StatusCode, body: &impl Serialize) -> HttpResponse {
+/// A JSON answer that no cache may keep, since it holds a secret, or tells where someone is.
+pub(crate) fn secret(status: StatusCode, body: &impl Serialize) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(body)

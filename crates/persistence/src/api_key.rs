@@ -113,6 +113,16 @@ pub async fn insert(
     once.run((db, "api_key.insert"), (owner, now), work).await
 }
 
+/// Ends all keys of a user as part of a larger transaction, and answers which.
+pub(crate) async fn delete_all_in(tx: &Tx, user: UserId) -> Result<Vec<ApiKeyId>, StoreError> {
+    let statement = sqlx::query("delete from api_keys where user_id = $1 returning id");
+    let rows = tx.fetch_all(statement.bind(user.0)).await?;
+    let ids = rows
+        .iter()
+        .map(|row| Ok(ApiKeyId(sqlx::Row::try_get(row, 0)?)));
+    ids.collect()
+}
+
 /// All keys of a user, in the order of making.
 pub async fn list(db: &Db, owner: OwnerId) -> Result<Vec<ApiKey>, StoreError> {
     db.transaction("api_key.list", async |tx| {

@@ -9,8 +9,12 @@ use domain::{
 };
 use sqlx::{Row, postgres::PgRow};
 
-/// Most mails that wait, of everyone together.
+/// Most mails that wait, of everyone together; but notices, which warn someone, are always taken.
 pub const MAX_WAITING: i64 = 10_000;
+
+/// How many may wait for there to be room for one that verifies an address, which strangers can ask for by signing up:
+/// the rest is for who has forgotten a password.
+const MAX_VERIFYING: i64 = 8_000;
 
 /// Most mails that one instance sends at once.
 pub const CLAIM: usize = 4;
@@ -45,8 +49,12 @@ pub(crate) async fn insert_in(tx: &Tx, mail: &NewMail, now: Timestamp) -> Result
         .bind(mail.to.as_str())
         .bind(mail.sealed_token.as_deref())
         .bind(now)
-        .bind(now + mail.kind.lifetime())
-        .bind(MAX_WAITING);
+        .bind(now + mail.kind.lifetime());
+    let statement = statement.bind(match mail.kind {
+        MailKind::VerifyEmail => MAX_VERIFYING,
+        MailKind::ResetPassword => MAX_WAITING,
+        MailKind::PasswordChanged => i64::MAX,
+    });
     let is_taken = tx.execute(statement).await? > 0;
     if !is_taken {
         metrics::counter!("readout_mails_total", "kind" => mail.kind.as_str(), "outcome" => "no_room")
@@ -55,7 +63,8 @@ pub(crate) async fn insert_in(tx: &Tx, mail: &NewMail, now: Timestamp) -> Result
     Ok(is_taken)
 }
 
-/// Takes mails that are due, at most [`CLAIM`], for some minutes in which nobody else takes them.
+/// Takes mails that are due, at most [`CLAIM`], for some minutes in which nobody else takes them; those that verify
+/// addresses last, of which strangers can ask for many.
 ///
 /// A claim is no lock: no connection is held while a mail is sent. Who claimed it must
 /// [`delete`] or [`postpone`] it in time, or it is tried again.
@@ -64,7 +73,7 @@ pub async fn claim(db: &Db, now: Timestamp) -> Result<Vec<Mail>, StoreError> {
         let statement = sqlx::query(
             "with due as materialized (
                  select id from outbox_mails where due_at <= $1 and expires_at > $1
-                 order by due_at limit $2 for update skip locked)
+                 order by kind = 'verify_email', due_at limit $2 for update skip locked)
              update outbox_mails as mail set due_at = $3, attempts = attempts + 1
              from due where mail.id = due.id
              returning mail.id, kind, email, sealed_token, asked_at, expires_at, attempts",

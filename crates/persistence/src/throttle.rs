@@ -4,7 +4,7 @@ use crate::{Db, StoreError, Tx};
 use chrono::TimeDelta;
 use domain::{
     Timestamp,
-    throttle::{Account, Charge, KEY, Network, Throttled, check},
+    throttle::{Account, Charge, KEY, Throttled, check},
 };
 use sqlx::Row;
 use std::collections::HashMap;
@@ -14,6 +14,9 @@ const STEP: i64 = 1_000;
 
 /// How long ago a user may have been somewhere for it to be familiar.
 const FAMILIAR_FOR: TimeDelta = TimeDelta::days(90);
+
+/// How seldom it is noted that someone is still there.
+const NOTED_EVERY: TimeDelta = TimeDelta::days(1);
 
 /// When everything of a limit is earned back, by its key.
 type Kept = HashMap<[u8; KEY], Timestamp>;
@@ -52,6 +55,17 @@ pub async fn take(
 pub async fn give_back(db: &Db, charges: &[Charge]) -> Result<(), StoreError> {
     db.transaction("throttle.give_back", async |tx| {
         release(tx, charges.iter()).await
+    })
+    .await
+}
+
+/// Erases limits, with all that was charged to them.
+pub async fn forgive(db: &Db, charges: &[Charge]) -> Result<(), StoreError> {
+    db.transaction("throttle.forgive", async |tx| {
+        let statement = sqlx::query("delete from throttles where key = any($1)");
+        tx.execute(statement.bind(keys(charges.iter())))
+            .await
+            .map(|_| ())
     })
     .await
 }
@@ -118,28 +132,50 @@ async fn release<'a>(tx: &Tx, charges: impl Iterator<Item = &'a Charge>) -> Resu
     Ok(())
 }
 
-/// Whether a user of this account has signed in from this network within 90 days.
+/// Notes that the user with this address was on a network, having proved to be who they are.
+pub async fn note_familiar(
+    db: &Db,
+    account: &Account,
+    network: [u8; KEY],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    db.transaction("throttle.note_familiar", async |tx| {
+        let statement = sqlx::query(
+            "insert into familiar_networks as known (user_id, network, seen_at)
+             select id, $2, $3 from users where email = $1
+             on conflict (user_id, network) do update set seen_at = excluded.seen_at
+                 where known.seen_at < $4",
+        );
+        let statement = statement.bind(account.as_str()).bind(network.as_slice());
+        let statement = statement.bind(now).bind(now - NOTED_EVERY);
+        tx.execute(statement).await.map(|_| ())
+    })
+    .await
+}
+
+/// Whether the user of this account was on this network within 90 days.
 ///
 /// One query, whether there is such a user or not, so that time does not tell.
 pub async fn is_familiar(
     db: &Db,
     account: &Account,
-    network: Network,
+    network: [u8; KEY],
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     db.transaction("throttle.is_familiar", async |tx| {
         let statement = sqlx::query(
             "select exists (
-                 select from sessions join users on users.id = sessions.user_id
-                 where users.email = $1 and sessions.ip::inet <<= $2::inet and sessions.last_used_at > $3)",
+                 select from familiar_networks as known join users on users.id = known.user_id
+                 where users.email = $1 and known.network = $2 and known.seen_at > $3)",
         );
-        let statement = statement.bind(account.as_str()).bind(network.to_string());
+        let statement = statement.bind(account.as_str()).bind(network.as_slice());
         tx.fetch_bool(statement.bind(now - FAMILIAR_FOR)).await
     })
     .await
 }
 
-/// Erases limits of which all is earned back, at most 1000 at a time, and answers how many.
+/// Erases limits of which all is earned back, and networks that are not familiar any more, at most 1000 of each at a time,
+/// and answers how many.
 ///
 /// So a row is kept no longer than it makes a difference: an attempt leaves up to three behind, for a minute.
 pub async fn delete_full(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
@@ -148,7 +184,14 @@ pub async fn delete_full(db: &Db, now: Timestamp) -> Result<u64, StoreError> {
             "delete from throttles where key in (
                  select key from throttles where full_at <= $1 limit $2 for update skip locked)",
         );
-        tx.execute(statement.bind(now).bind(STEP)).await
+        let limits = tx.execute(statement.bind(now).bind(STEP)).await?;
+        let statement = sqlx::query(
+            "delete from familiar_networks where (user_id, network) in (
+                 select user_id, network from familiar_networks where seen_at <= $1
+                 limit $2 for update skip locked)",
+        );
+        let networks = statement.bind(now - FAMILIAR_FOR).bind(STEP);
+        Ok(limits + tx.execute(networks).await?)
     })
     .await
 }

@@ -1,8 +1,9 @@
 //! Verifications: tokens that were mailed, what they prove, and what follows.
 
-use crate::{Db, StoreError, Tx, mail, session};
+use crate::{Db, StoreError, Tx, api_key, mail, session};
 use domain::{
     Timestamp,
+    api_key::ApiKeyId,
     mail::{Mail, MailId, MailKind, NewMail},
     session::SessionId,
     user::{Email, UserId},
@@ -97,8 +98,17 @@ fn parse_email(text: &str) -> Result<Email, StoreError> {
     Email::parse(text).map_err(|error| StoreError::corrupt("users.email", error))
 }
 
-/// Sets a new password, which voids every other token that could, ends all sessions of the user,
-/// and mails a notice. Answers which sessions it ended; none where the token is not good.
+/// What ended with a password that was reset.
+#[derive(Debug)]
+pub struct Ended {
+    /// Sessions of the user.
+    pub sessions: Vec<SessionId>,
+    /// API keys of the user: whoever had the password may have made one.
+    pub api_keys: Vec<ApiKeyId>,
+}
+
+/// Sets a new password, which voids every other token that could, ends all sessions and API keys of the user,
+/// and mails a notice. Answers which; none where the token is not good.
 ///
 /// Of parallel attempts with one token exactly one wins. The mail that brought the token reached
 /// its address, so that is verified too.
@@ -107,7 +117,7 @@ pub async fn reset_password(
     token: &VerificationToken,
     password_hash: &str,
     now: Timestamp,
-) -> Result<Option<Vec<SessionId>>, StoreError> {
+) -> Result<Option<Ended>, StoreError> {
     db.transaction("verification.reset_password", async |tx| {
         let Some(user) = lock_user(tx, Purpose::ResetPassword, token).await? else {
             return Ok(None);
@@ -129,7 +139,11 @@ pub async fn reset_password(
             .await?;
         mark_verified(tx, user, now).await?;
         after_new_password(tx, user, now).await?;
-        session::revoke_all_in(tx, user, now).await.map(Some)
+        let ended = Ended {
+            api_keys: api_key::delete_all_in(tx, user).await?,
+            sessions: session::revoke_all_in(tx, user, now).await?,
+        };
+        Ok(Some(ended))
     })
     .await
 }

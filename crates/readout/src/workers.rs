@@ -171,6 +171,9 @@ impl Workers {
 
 /// Takes a step of removing what was deleted, and answers whether there is more.
 async fn purge(db: &Db) -> Result<bool, StoreError> {
+    if user::retire(db, Clock.now()).await? {
+        return Ok(true);
+    }
     if device::purge(db).await? {
         return Ok(true);
     }
@@ -205,11 +208,6 @@ fn start_mail(tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>, outbox: 
     tasks.spawn_local(repeat("verification", stopped.clone(), async move || {
         outbox.forget().await
     }));
-}
-
-/// How long to wait after a step of removing or looking for something.
-fn pause(more: bool, otherwise: Duration) -> Duration {
-    if more { PURGE_PAUSE } else { otherwise }
 }
 
 /// How fast hours are summed up beside ingest.

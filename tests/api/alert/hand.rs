@@ -116,3 +116,24 @@ async fn whoever_takes_note_first_is_remembered_and_the_last_note_stands() {
         (&json!("resolved"), &json!("Fixed"))
     );
 }
+
+#[tokio::test]
+async fn an_alert_may_be_noted_as_it_is_resolved() {
+    let app = App::start().await;
+    let (user, device, _) = armed(&app).await;
+    device
+        .ingest_text(&reading_at(ago(60), 101))
+        .await
+        .expect(201);
+    let firing = alerts(&user).await[0].clone();
+    let path = format!("/alerts/{}/resolve", firing["id"].as_str().unwrap());
+    let wrong = user.post(&path, &json!({"surprise": 1})).await;
+    wrong.problem(422, "validation_failed");
+    assert_eq!(alerts(&user).await[0], firing);
+    for note in ["Valve mended", "Valve mended, and tested"] {
+        let noted = user.post(&path, &json!({"note": note})).await.expect(200);
+        assert_eq!(noted.body["resolved_reason"], "manual");
+        assert_eq!(noted.body["note"], note);
+        assert!(noted.body["acknowledged_at"].is_string());
+    }
+}

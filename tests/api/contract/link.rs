@@ -3,12 +3,10 @@
 use serde_json::json;
 
 use super::of_method;
-use crate::support::{App, Document, ago, batch, reading_at};
+use crate::support::{App, Device, Document, User, ago, batch, reading_at};
 
-#[tokio::test]
-async fn every_list_of_pages_leads_to_its_next_one() {
-    let app = App::start().await;
-    let user = app.user().await;
+/// What each list has more than one of: a device with rules, readings, a history, and an alert that is over.
+async fn two_of_everything(user: &User) -> (Device, String) {
     let device = user.device_named("Boiler one").await;
     user.device_named("Boiler two").await;
     let rule = json!({"metric": "t", "comparator": "gt", "threshold": 100});
@@ -34,6 +32,14 @@ async fn every_list_of_pages_leads_to_its_next_one() {
         .expect(200)
         .text_at("/data/0/id")
         .to_owned();
+    (device, alert)
+}
+
+#[tokio::test]
+async fn every_list_of_pages_leads_to_its_next_one() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let (device, alert) = two_of_everything(&user).await;
     let document = Document::fetch(&app.anonymous()).await;
     let root = app.anonymous().at_root().with_token(&user.access_token);
     let mut seen = Vec::new();

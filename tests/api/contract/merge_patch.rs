@@ -36,10 +36,17 @@ async fn is_refused(user: &User, path: &str, members: &[(&str, &str)]) {
     let before = user.get(path).await.expect(200).body;
     let sure = user.with("if-match", "*");
     for (body, pointer) in members {
-        let body = serde_json::from_str(body).unwrap();
+        let body: Value = serde_json::from_str(body).unwrap();
         let refused = patch(&sure, path, &body).await;
         let refused = refused.problem(422, "validation_failed");
-        refused.blames(pointer, "invalid_value");
+        // A selector is wrong only with what is there already.
+        let together = body["selector"].is_object();
+        let code = if together {
+            "invalid_combination"
+        } else {
+            "invalid_value"
+        };
+        refused.blames(pointer, code);
     }
     assert_eq!(user.get(path).await.expect(200).body, before);
 }

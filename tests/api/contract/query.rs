@@ -10,7 +10,9 @@ async fn every_operation_refuses_what_it_does_not_know_by_name() {
     let device = user.device().await;
     let document = Document::fetch(&app.anonymous()).await;
     let root = app.anonymous().at_root();
-    for operation in document.operations() {
+    // Probes and scrapers send what they like.
+    let all = document.operations();
+    for operation in all.into_iter().filter(|it| it.path.starts_with("/api/v1/")) {
         let client = match operation.id {
             "reading_create" => root.with_key(&device.key),
             _ => root.with_token(&user.access_token),

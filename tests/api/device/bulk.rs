@@ -235,7 +235,7 @@ async fn without_a_key_what_was_done_before_the_interruption_is_told() {
             (&item["index"], &item["outcome"]),
             (&json!(n), &json!("rejected"))
         );
-        assert_eq!(item["errors"][0]["code"], "unavailable");
+        assert_eq!(item["errors"][0]["code"], "not_done");
     }
     assert_eq!(names(&user).await.len(), 300);
     let none = user.post("/devices/bulk", &numbered(1)).await;

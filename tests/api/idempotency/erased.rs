@@ -115,7 +115,7 @@ async fn what_is_kept_of_one_request_cannot_be_read_in_the_place_of_another() {
     .unwrap();
     for key in ["one", "two"] {
         let answer = keyed(&user, key).post("/devices", &body).await;
-        let answer = answer.problem(500, "internal");
+        let answer = answer.problem(503, "unavailable");
         assert!(!answer.text.contains("rdk_"));
     }
     assert_eq!(count_devices(&user).await, 2);

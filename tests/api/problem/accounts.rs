@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Answer, App, User, eventually};
+use crate::support::{Answer, App, User, eventually, fresh_email};
 
 /// Each of them, once.
 pub(super) async fn refusals(app: &App, user: &User) -> Vec<Answer> {
@@ -21,13 +21,17 @@ pub(super) async fn refusals(app: &App, user: &User) -> Vec<Answer> {
         wrong_password(user).await,
         invalid_token(app).await,
         verified(app, user).await,
+        too_many_attempts(app).await,
     ]
 }
 
 /// The same request twice at once, of which the first one waits.
 async fn in_flight(app: &App, user: &User) -> Answer {
     let (holder, looker) = (app.sql().await, app.sql().await);
-    let hold = format!("begin; select from users where id = '{}' for update", user.id);
+    let hold = format!(
+        "begin; select from users where id = '{}' for update",
+        user.id
+    );
     holder.run(&hold).await.unwrap();
     let client = user.on(0).with("idempotency-key", "b");
     let named = json!({"name": "x"});
@@ -49,17 +53,34 @@ async fn in_flight(app: &App, user: &User) -> Answer {
 }
 
 pub(super) async fn wrong_password(user: &User) -> Answer {
-    let change = json!({"current_password": "not the password", "new_password": "another good one"});
+    let change =
+        json!({"current_password": "not the password", "new_password": "another good one"});
     user.post("/auth/change-password", &change).await
 }
 
 pub(super) async fn invalid_token(app: &App) -> Answer {
     let token = format!("rvt_{}", "a".repeat(60));
-    app.anonymous().post("/auth/verify-email", &json!({"token": token})).await
+    app.anonymous()
+        .post("/auth/verify-email", &json!({"token": token}))
+        .await
+}
+
+/// The eleventh wrong password.
+async fn too_many_attempts(app: &App) -> Answer {
+    let client = app.anonymous();
+    let credentials = json!({"email": fresh_email(), "password": "not the password"});
+    for _ in 0..10 {
+        client.post("/auth/sign-in", &credentials).await.expect(401);
+    }
+    client.post("/auth/sign-in", &credentials).await
 }
 
 async fn verified(app: &App, user: &User) -> Answer {
-    let verify = format!("update users set email_verified_at = now() where id = '{}'", user.id);
+    let verify = format!(
+        "update users set email_verified_at = now() where id = '{}'",
+        user.id
+    );
     app.sql().await.run(&verify).await.unwrap();
-    user.ask(Method::POST, "/auth/send-verification-email", None).await
+    user.ask(Method::POST, "/auth/send-verification-email", None)
+        .await
 }

@@ -26,6 +26,9 @@ fn clients_of_the_released_document_go_on_working() {
     );
 }
 
+/// Something that is done to a document.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 /// What is found when the current document is changed so.
 fn found(change: impl Fn(&mut Value)) -> Vec<String> {
     let released = document("openapi.json");
@@ -58,7 +61,7 @@ fn toggle(document: &mut Value, pointer: &str, text: &str) {
 #[test]
 fn what_is_gone_is_noticed() {
     let schemas = "/components/schemas";
-    let cases: [(&str, &dyn Fn(&mut Value)); 8] = [
+    let cases: [(&str, Change<'_>); 8] = [
         ("GET /api/v1/devices: is gone", &|it| {
             remove(it, DEVICES, "get");
         }),
@@ -106,7 +109,7 @@ fn what_is_gone_is_noticed() {
 #[test]
 fn what_is_asked_for_now_is_noticed() {
     let schemas = "/components/schemas";
-    let cases: [(&str, &dyn Fn(&mut Value)); 8] = [
+    let cases: [(&str, Change<'_>); 8] = [
         ("/tags: is required now", &|it| {
             toggle(it, &format!("{schemas}/NewDevice/required"), "tags");
         }),
@@ -149,7 +152,7 @@ fn what_is_asked_for_now_is_noticed() {
 #[test]
 fn what_is_answered_otherwise_is_noticed() {
     let schemas = "/components/schemas";
-    let cases: [(&str, &dyn Fn(&mut Value)); 5] = [
+    let cases: [(&str, Change<'_>); 5] = [
         ("/status: may be missing now", &|it| {
             toggle(it, &format!("{schemas}/Device/required"), "status");
         }),
@@ -180,7 +183,7 @@ fn what_is_answered_otherwise_is_noticed() {
 #[test]
 fn what_only_adds_is_no_break() {
     let schemas = "/components/schemas";
-    let cases: [&dyn Fn(&mut Value); 6] = [
+    let cases: [Change<'_>; 6] = [
         &|it| {
             let new = it["paths"]["/api/v1/devices"].clone();
             it["paths"]["/api/v1/gadgets"] = new;

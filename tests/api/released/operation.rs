@@ -15,9 +15,11 @@ pub(super) fn breaking_changes(old: &Value, new: &Value) -> Vec<String> {
                 continue;
             }
             let name = format!("{} {path}", method.to_uppercase());
-            match &new["paths"][path][method] {
-                Value::Null => found.push(format!("{name}: is gone")),
-                is => operation(&mut Comparison::new(old, new, &mut found), &name, was, is),
+            let is = &new["paths"][path][method];
+            if is.is_null() {
+                found.push(format!("{name}: is gone"));
+            } else {
+                operation(&mut Comparison::new(old, new, &mut found), &name, was, is);
             }
         }
     }
@@ -107,9 +109,11 @@ fn content(
 ) {
     for (media_type, was) in members(old) {
         let at = format!("{at}: {media_type}");
-        match &new[media_type] {
-            Value::Null => comparison.note(&at, "is gone"),
-            is => comparison.compare(&at, direction, (&was["schema"], &is["schema"])),
+        let is = &new[media_type];
+        if is.is_null() {
+            comparison.note(&at, "is gone");
+        } else {
+            comparison.compare(&at, direction, (&was["schema"], &is["schema"]));
         }
     }
 }

@@ -222,7 +222,7 @@ fn flat(document: &Value, schema: &Value) -> Value {
         for (word, value) in members(&flat(document, part)) {
             match &mut schema[word] {
                 Value::Object(known) => {
-                    known.extend(value.as_object().cloned().unwrap_or_default())
+                    known.extend(value.as_object().cloned().unwrap_or_default());
                 }
                 Value::Array(known) => known.extend(items(value).cloned()),
                 Value::Null => schema[word] = value.clone(),

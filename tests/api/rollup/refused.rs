@@ -31,7 +31,7 @@ const REFUSED: [(&str, &str, &str); 20] = [
     (
         "metric=t&interval=1h&max_points=5",
         "max_points",
-        "invalid_value",
+        "invalid_combination",
     ),
     (
         "metric=t&interval=auto&max_points=0",

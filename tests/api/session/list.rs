@@ -187,3 +187,22 @@ async fn sessions_that_have_ended_are_removed_a_day_later() {
         .await;
     assert_eq!(left, ["none", "revoked just now"]);
 }
+
+#[tokio::test]
+async fn a_user_has_a_hundred_sessions_and_the_least_used_ones_end() {
+    let app = App::start().await;
+    let first = app.user().await;
+    let many = format!(
+        "insert into sessions (id, user_id, refresh_token_hash, family, expires_at, created_at, last_used_at)
+         select id, '{}', id::text, id, now() + interval '30 days', now(), now() - interval '1 hour'
+         from (select gen_random_uuid() as id from generate_series(1, 120)) as it",
+        first.id
+    );
+    app.sql().await.run(&many).await.unwrap();
+    let last = first.sign_in_with("last").await;
+    let sessions = last.get("/auth/sessions?limit=500").await.expect(200);
+    assert_eq!(sessions.data().len(), 100);
+    for user in [&first, &last] {
+        user.get("/auth/session").await.expect(200);
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Instant;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{Answer, App, PASSWORD, User, fresh_email};
+use crate::support::{Answer, App, PASSWORD, Postbox, User, fresh_email};
 
 use super::{WRONG, app, fail, from, is_throttled, sign_in};
 
@@ -115,4 +115,73 @@ async fn where_a_proxy_is_trusted_the_last_address_counts_and_is_told() {
     let user = app.anonymous().with_token(answer.text_at("/access_token"));
     let sessions = user.get("/auth/sessions").await.expect(200);
     assert_eq!(sessions.data()[0]["ip"], "198.51.100.2");
+}
+
+#[tokio::test]
+async fn whoever_reads_the_user_s_mail_signs_in_whatever_strangers_have_tried() {
+    let postbox = Postbox::start().await;
+    let mut settings = postbox.settings();
+    settings.push(("TRUSTED_PROXIES", "1".to_owned()));
+    let app = App::start_with(&settings).await;
+    let user = User::sign_up(&from(&app, "198.51.100.1")).await;
+    let strangers: Vec<_> = (1..=10)
+        .map(|n| from(&app, &format!("203.0.113.{n}")))
+        .collect();
+    join_all(strangers.iter().map(|it| fail(it, &user.email, 10))).await;
+    let abroad = from(&app, "192.0.2.77");
+    let answer = sign_in(&abroad, &user.email, PASSWORD).await;
+    // Unless one was earned back meanwhile.
+    assert!([429, 200].contains(&answer.status), "{}", answer.text);
+    let token = postbox.reset_token(&app, &user, 1).await;
+    let reset = json!({"token": token, "new_password": "another horse battery"});
+    abroad
+        .post("/auth/reset-password", &reset)
+        .await
+        .expect(204);
+    let answer = sign_in(&abroad, &user.email, "another horse battery").await;
+    answer.expect(200);
+    // And whatever they have tried there themselves.
+    fail(&abroad, &user.email, 10).await;
+    is_throttled(sign_in(&abroad, &user.email, WRONG).await, 60);
+    let token = postbox.reset_token(&app, &user, 2).await;
+    let reset = json!({"token": token, "new_password": "a horse that is found"});
+    abroad
+        .post("/auth/reset-password", &reset)
+        .await
+        .expect(204);
+    let answer = sign_in(&abroad, &user.email, "a horse that is found").await;
+    answer.expect(200);
+}
+
+#[tokio::test]
+async fn an_address_signs_up_ten_times_an_hour_whoever_deletes_it_again() {
+    let app = app().await;
+    let email = fresh_email();
+    let body = json!({"email": email, "password": PASSWORD});
+    for n in 0..10 {
+        let here = from(&app, &format!("203.0.113.{n}"));
+        let status = if n == 0 { 201 } else { 409 };
+        here.post("/auth/sign-up", &body).await.expect(status);
+    }
+    let here = from(&app, "203.0.113.99");
+    is_throttled(here.post("/auth/sign-up", &body).await, 360);
+}
+
+#[tokio::test]
+async fn the_networks_of_a_site_have_a_limit_together() {
+    let app = app().await;
+    let verify = json!({"token": "rvt_none"});
+    let sql = app.sql().await;
+    let here = from(&app, "2001:db8:7:1::1");
+    here.post("/auth/verify-email", &verify).await.expect(422);
+    // As if its other networks had tried as often as they may together.
+    let spent = "update throttles set full_at = now() + interval '1000 seconds' where full_at < now() + interval '2 seconds'";
+    sql.run(spent).await.unwrap();
+    let next_door = from(&app, "2001:db8:7:2::1");
+    is_throttled(next_door.post("/auth/verify-email", &verify).await, 2);
+    let elsewhere = from(&app, "2001:db8:8::1");
+    elsewhere
+        .post("/auth/verify-email", &verify)
+        .await
+        .expect(422);
 }

@@ -18,11 +18,13 @@ async fn delete(client: &Client, password: &str) -> Answer {
 }
 
 /// Everything that the database has of anybody.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 14] = [
     "users",
     "accounts",
     "sessions",
     "api_keys",
+    "idempotency_keys",
+    "familiar_networks",
     "devices",
     "device_status_changes",
     "series",
@@ -247,4 +249,30 @@ async fn of_parallel_deletions_one_wins_and_nobody_else_is_hurt() {
     );
     assert_eq!(answers.iter().filter(|it| **it == 204).count(), 1);
     other.get("/auth/session").await.expect(200);
+}
+
+#[tokio::test]
+async fn more_devices_than_one_transaction_takes_end_with_their_user() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let mut last = String::new();
+    for n in 0..3 {
+        let devices: Vec<_> = (0..1_000)
+            .map(|i| json!({"name": format!("{n}/{i}")}))
+            .collect();
+        let made = json!({"devices": devices});
+        let made = user.post("/devices/bulk", &made).await.expect(200);
+        last = made.text_at("/items/999/device_key").to_owned();
+    }
+    let client = app.anonymous().with_key(&last);
+    client
+        .post_text("/readings", &reading_at(now(), 1))
+        .await
+        .expect(201);
+    delete(&user, PASSWORD).await.expect(204);
+    let refused = client.post_text("/readings", &reading_at(now(), 2)).await;
+    refused.problem(401, "invalid_device_key");
+    let sql = app.sql().await;
+    let kept = "select count(*) from devices where deleted_at is null";
+    assert_eq!(sql.one(kept).await, "0");
 }

@@ -50,7 +50,7 @@ async fn an_address_signs_up_once_however_it_is_written() {
 
 #[tokio::test]
 async fn of_parallel_sign_ups_with_one_address_exactly_one_wins() {
-    let app = App::start().await;
+    let app = App::start_with(&[("RATE_LIMITS", "off".to_owned())]).await;
     let body = json!({"email": fresh_email(), "password": PASSWORD});
     let client = app.anonymous();
     let answers = join_all((0..10).map(|_| client.post("/auth/sign-up", &body))).await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{App, Postbox, RESET, VERIFY, fresh_email, nothing_waits};
+use crate::support::{App, CHANGED, Postbox, RESET, VERIFY, fresh_email, nothing_waits};
 
 use super::{NEW_PASSWORD, reset};
 
@@ -79,8 +79,8 @@ async fn a_full_outbox_refuses_mail_and_nothing_else() {
     sql.run(
         "insert into users (id, email, created_at, updated_at)
              select gen_random_uuid(), n || '@flood.example', now(), now() from generate_series(1, 10000) as n;
-         insert into outbox_mails (id, kind, email, asked_at, expires_at, due_at)
-             select gen_random_uuid(), 'password_changed', n || '@flood.example', now(),
+         insert into outbox_mails (id, kind, email, sealed_token, asked_at, expires_at, due_at)
+             select gen_random_uuid(), case when n % 2 = 0 then 'verify_email' else 'reset_password' end, n || '@flood.example', 'x', now(),
                  now() + interval '1 day', now() + interval '1 day' from generate_series(1, 10000) as n",
     )
     .await
@@ -116,4 +116,34 @@ async fn a_full_outbox_refuses_mail_and_nothing_else() {
     let again = late.post_text("/auth/send-verification-email", "").await;
     again.expect(202);
     postbox.letter(&late.email, VERIFY, 1).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_sign_ups_leaves_room_for_those_who_forgot_their_password() {
+    let (app, postbox) = app_with_mail().await;
+    let user = app.user().await;
+    postbox.verify_token(&user).await;
+    nothing_waits(&app).await;
+    let sql = app.sql().await;
+    sql.run(
+        "insert into users (id, email, created_at, updated_at)
+             select gen_random_uuid(), n || '@flood.example', now(), now() from generate_series(1, 8000) as n;
+         insert into outbox_mails (id, kind, email, sealed_token, asked_at, expires_at, due_at)
+             select gen_random_uuid(), 'verify_email', n || '@flood.example', 'x', now(),
+                 now() + interval '1 day', now() + interval '1 day' from generate_series(1, 8000) as n",
+    )
+    .await
+    .unwrap();
+    let body = json!({"email": user.email});
+    user.post("/auth/request-password-reset", &body)
+        .await
+        .expect(202);
+    let token = postbox.letter(&user.email, RESET, 1).await.token();
+    reset(&app.anonymous(), &token, NEW_PASSWORD)
+        .await
+        .expect(204);
+    postbox.letter(&user.email, CHANGED, 1).await;
+    let late = app.user().await;
+    let waiting = "select count(*) from outbox_mails where kind = 'verify_email' and email = '";
+    assert_eq!(sql.one(&format!("{waiting}{}'", late.email)).await, "0");
 }

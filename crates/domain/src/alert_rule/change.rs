@@ -13,6 +13,7 @@ use serde::Deserialize;
 /// A merge patch (RFC 7396) of a rule: what is absent stays as it is.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"threshold": 25}))]
 pub struct AlertRuleChange {
     /// What to call the rule; null for its condition in words.
     #[serde(default, deserialize_with = "present")]

@@ -62,6 +62,7 @@ impl Severity {
 /// What a rule is made with.
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Too warm", "metric": "temperature", "comparator": "gt", "threshold": 20}))]
 pub struct NewAlertRule {
     /// What to call the rule; by default its condition, such as `temperature gt 100`.
     pub name: Option<DisplayName>,

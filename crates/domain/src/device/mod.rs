@@ -84,6 +84,7 @@ fn default_offline_after() -> Duration {
 /// A merge patch (RFC 7396) of a device: what is absent stays as it is.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"tags": {"site": "south", "old": null}}))]
 pub struct DeviceChange {
     /// What to call the device.
     #[serde(default, deserialize_with = "present")]
@@ -117,7 +118,10 @@ pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 /// What a change would make of a device is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceChangeError {
-    /// Its notes are too large, too deep, or no object.
+    /// The change to its notes is no object.
+    #[error(transparent)]
+    NoMetadata(MetadataError),
+    /// Its notes are too large or too deep with it.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// It has too many tags.
@@ -139,6 +143,9 @@ impl DeviceChange {
     pub fn apply(self, device: &Device) -> Result<Device, DeviceChangeError> {
         let mut changed = device.clone();
         if let Some(patch) = self.metadata {
+            if !patch.is_object() && !patch.is_null() {
+                Metadata::try_from(patch.clone()).map_err(DeviceChangeError::NoMetadata)?;
+            }
             let mut metadata = device.metadata.clone().into_value();
             merge(&mut metadata, patch);
             if metadata.is_null() {

@@ -25,7 +25,7 @@ fn normalized(text: &str) -> String {
 
 /// A password that may be set: normalised, of 8 to 128 characters, and not one of the most common. Never printed.
 ///
-/// Whose it is, it does not know: see [`Password::check_for`].
+/// It is not to be the address of its user, nor the name of this service.
 #[derive(Clone, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, format = Password, min_length = 8, max_length = 128, example = json!("correct horse battery"))]

@@ -10,7 +10,10 @@
 //!   on networks that the user has signed in from before: nobody is locked out for ever, and sessions that are open are
 //!   not touched at all.
 //! - **A network**: a hundred at once, and ten a minute, over all accounts. That is room for an office behind
-//!   one address; and sign-up, which guesses nothing, has much more.
+//!   one address. Networks of IPv6 that have been given to one site together have ten times as much.
+//!
+//! An address can be signed up with ten times an hour, so that nobody is flooded with mail by those who delete
+//! themselves again.
 //!
 //! Whether there is such an account is never asked, so unknown ones are throttled the very same.
 
@@ -38,7 +41,8 @@ pub struct Limit {
 const ACCOUNT_FROM_NETWORK: Limit = Limit::new(10, 60);
 const ACCOUNT: Limit = Limit::new(100, 60);
 const NETWORK: Limit = Limit::new(100, 6);
-const SIGN_UPS_OF_NETWORK: Limit = Limit::new(1_000, 1);
+const SITE: Limit = Limit::new(1_000, 1);
+const SIGN_UPS_OF_ADDRESS: Limit = Limit::new(10, 360);
 
 impl Limit {
     const fn new(burst: i32, seconds: i64) -> Self {
@@ -76,6 +80,8 @@ pub enum Scope {
     Visitor,
     /// A network.
     Network,
+    /// All networks of a site.
+    Site,
     /// An account from anywhere.
     Account,
 }
@@ -87,6 +93,7 @@ impl Scope {
         match self {
             Self::Visitor => "visitor",
             Self::Network => "network",
+            Self::Site => "site",
             Self::Account => "account",
         }
     }
@@ -96,7 +103,7 @@ impl Scope {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt {
     /// To sign up.
-    SignUp(Network),
+    SignUp(Account, Network),
     /// To sign in.
     SignIn(Account, Network),
     /// To have a mail sent to reset a password with.
@@ -137,7 +144,7 @@ impl Attempt {
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::SignUp(_) => "sign_up",
+            Self::SignUp(..) => "sign_up",
             Self::SignIn(..) => "sign_in",
             Self::RequestReset(..) => "request_reset",
             Self::MailedToken(_) => "mailed_token",
@@ -152,7 +159,7 @@ impl Attempt {
             Self::SignIn(account, network) | Self::RequestReset(account, network) => {
                 Some((account, *network))
             }
-            Self::SignUp(_) | Self::MailedToken(_) | Self::Password(_) => None,
+            Self::SignUp(..) | Self::MailedToken(_) | Self::Password(_) => None,
         }
     }
 
@@ -160,8 +167,9 @@ impl Attempt {
     #[must_use]
     pub fn always_counts(&self) -> bool {
         match self {
-            Self::SignUp(_) | Self::RequestReset(..) => true,
-            Self::SignIn(..) | Self::MailedToken(_) | Self::Password(_) => false,
+            // A password that is changed is told by mail.
+            Self::SignUp(..) | Self::RequestReset(..) | Self::Password(_) => true,
+            Self::SignIn(..) | Self::MailedToken(_) => false,
         }
     }
 
@@ -171,41 +179,44 @@ impl Attempt {
     #[must_use]
     pub fn charges(&self, sealer: &Sealer) -> Vec<Charge> {
         let charge = |scope: Scope, limit, subject: &[&[u8]]| {
-            let mut parts = vec![self.as_str().as_bytes(), b" of ", scope.as_str().as_bytes(), b"\0"];
+            let mut parts = vec![
+                self.as_str().as_bytes(),
+                b" of ",
+                scope.as_str().as_bytes(),
+                b"\0",
+            ];
             parts.extend(subject);
             let key = sealer.digest("throttle", &parts);
             Charge { scope, limit, key }
         };
         let of_network = |network: &Network| {
-            let limit = match self {
-                Self::SignUp(_) => SIGN_UPS_OF_NETWORK,
-                Self::SignIn(..)
-                | Self::RequestReset(..)
-                | Self::MailedToken(_)
-                | Self::Password(_) => NETWORK,
-            };
-            charge(Scope::Network, limit, &[&network.octets()])
+            let near = charge(Scope::Network, NETWORK, &[&network.octets()]);
+            let site = network.site();
+            let site = site.map(|octets| charge(Scope::Site, SITE, &[&octets]));
+            std::iter::once(near).chain(site)
         };
+        let mut charges = Vec::with_capacity(4);
         match self {
-            Self::SignUp(network) | Self::MailedToken(network) => vec![of_network(network)],
+            Self::SignUp(account, network) => {
+                charges.extend(of_network(network));
+                let name = account.0.as_bytes();
+                charges.push(charge(Scope::Account, SIGN_UPS_OF_ADDRESS, &[name]));
+            }
+            Self::MailedToken(network) => charges.extend(of_network(network)),
             Self::SignIn(account, network) | Self::RequestReset(account, network) => {
                 let name = account.0.as_bytes();
                 let octets = network.octets();
                 let both = [octets.as_slice(), name];
-                vec![
-                    charge(Scope::Visitor, ACCOUNT_FROM_NETWORK, &both),
-                    of_network(network),
-                    charge(Scope::Account, ACCOUNT, &[name]),
-                ]
+                charges.push(charge(Scope::Visitor, ACCOUNT_FROM_NETWORK, &both));
+                charges.extend(of_network(network));
+                charges.push(charge(Scope::Account, ACCOUNT, &[name]));
             }
             Self::Password(user) => {
-                vec![charge(
-                    Scope::Visitor,
-                    ACCOUNT_FROM_NETWORK,
-                    &[user.0.as_bytes()],
-                )]
+                let name = user.0.as_bytes();
+                charges.push(charge(Scope::Visitor, ACCOUNT_FROM_NETWORK, &[name]));
             }
         }
+        charges
     }
 }
 

@@ -1,9 +1,8 @@
 //! Where attempts come from.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv6Addr},
-};
+use super::KEY;
+use crate::seal::Sealer;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// An IPv4 address, or the /64 of an IPv6 address: the least that someone is given, so that another address within it
 /// is no other visitor.
@@ -23,21 +22,25 @@ impl Network {
         }
     }
 
+    /// The /48 that it is part of: what a site is given (RFC 6177). Nothing for IPv4.
+    pub(super) fn site(self) -> Option<[u8; 16]> {
+        match self.0 {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(address) => Some((u128::from(address) >> 80 << 80).to_be_bytes()),
+        }
+    }
+
+    /// What it is remembered by as one where a user was, of which the database tells nothing.
+    #[must_use]
+    pub fn familiar(self, sealer: &Sealer) -> [u8; KEY] {
+        sealer.digest("familiar network", &[&self.octets()])
+    }
+
     /// All 16 bytes, of IPv4 as it is mapped into IPv6.
     pub(super) fn octets(self) -> [u8; 16] {
         match self.0 {
             IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
             IpAddr::V6(address) => address.octets(),
-        }
-    }
-}
-
-/// As PostgreSQL reads it.
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V4(address) => write!(f, "{address}/32"),
-            IpAddr::V6(address) => write!(f, "{address}/64"),
         }
     }
 }

@@ -141,18 +141,24 @@ async fn alert_acknowledge(
 /// End an alert by hand
 ///
 /// The rule fires again at the next breach that is measured later. An alert that has ended otherwise
-/// is a conflict.
+/// is a conflict. With a note it is taken note of, too.
 #[utoipa::path(
     tag = "alerts",
     params(("id" = AlertId, Path)),
-    responses((status = OK, body = AlertView), Scoped<AlertsWrite>, NotFoundProblem, AlreadyResolvedProblem, ServerProblems)
+    request_body = Option<Acknowledgement>,
+    responses(
+        (status = OK, body = AlertView),
+        Scoped<AlertsWrite>, NotFoundProblem, AlreadyResolvedProblem, BodyProblems, ServerProblems
+    )
 )]
 #[post("/alerts/{id}/resolve")]
 async fn alert_resolve(
     user: Scoped<AlertsWrite>,
     state: Data<AppState>,
     id: Path<AlertId>,
+    body: OptionalJson<Acknowledgement>,
 ) -> Result<HttpResponse, Problem> {
-    let alert = store::resolve(&state.db, user.owner, id.0, state.clock.now()).await?;
+    let note = body.0.note.as_ref();
+    let alert = store::resolve(&state.db, user.owner, id.0, note, state.clock.now()).await?;
     Ok(HttpResponse::Ok().json(AlertView::from(found(alert)??)))
 }

@@ -1,6 +1,7 @@
 //! Rules of fleets, as the document says what they are made with.
 
 use domain::alert_rule::{NewAlertRule, Selector};
+use serde_json::json;
 use std::borrow::Cow;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -30,6 +31,10 @@ impl PartialSchema for NewFleetRule {
                 .ref_location_from_schema_name(Selector::name())
                 .description(Some("Which devices it watches."));
             rule.description = Some("What a rule of a fleet is made with.".to_owned());
+            rule.example = None;
+            let example = json!({"name": "Too warm", "metric": "temperature", "comparator": "gt", "threshold": 20,
+                "selector": {"tags": {"site": "north"}}});
+            rule.examples = vec![example];
             rule.required.push("selector".to_owned());
             rule.properties
                 .insert("selector".to_owned(), selector.build().into());

@@ -1,5 +1,6 @@
 //! Alert rules over HTTP.
 
+mod condition;
 mod fleet;
 mod preview;
 mod view;
@@ -11,8 +12,8 @@ use crate::{
     idempotency::{Claim, IdempotencyHeader, Idempotent, Vault, once},
     path::Path,
     problem::{
-        BodyProblems, ConditionProblems, EditProblems, FieldError, InputProblems, NotFoundProblem,
-        OnceProblems, Problem, ServerProblems,
+        BodyProblems, ConditionProblems, InputProblems, NotFoundProblem, OnceProblems, Problem,
+        ServerProblems, VersionProblem,
     },
     query::Query,
     state::AppState,
@@ -21,8 +22,9 @@ use crate::{
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, delete, get, patch, post, web::Data,
 };
+use condition::{condition, wrong_selector};
 use domain::{
-    alert_rule::{AlertRule, AlertRuleChange, AlertRuleId, Condition, NewAlertRule, Target},
+    alert_rule::{AlertRule, AlertRuleChange, AlertRuleId, NewAlertRule, Target},
     device::DeviceId,
     page::{Cursor, PageLimit},
 };
@@ -89,12 +91,13 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 #[post("/devices/{id}/alert-rules")]
 async fn alert_rule_create(
     user: Scoped<AlertsWrite>,
+    request: HttpRequest,
     state: Data<AppState>,
     id: Path<DeviceId>,
     new: Idempotent<Json<NewAlertRule>>,
 ) -> Result<HttpResponse, Problem> {
     let new = (new.body.0, new.claim);
-    create(&user, &state, Target::Device(id.0), new).await
+    create(&user, (&request, &state), Target::Device(id.0), new).await
 }
 
 /// Arm a rule on a fleet
@@ -110,6 +113,7 @@ async fn alert_rule_create(
 #[post("/alert-rules")]
 async fn alert_rule_create_for_fleet(
     user: Scoped<AlertsWrite>,
+    request: HttpRequest,
     state: Data<AppState>,
     new: Idempotent<Json<NewAlertRule>>,
 ) -> Result<HttpResponse, Problem> {
@@ -121,19 +125,25 @@ async fn alert_rule_create_for_fleet(
             "is missing: a rule of one device is made under the device",
         )
     })?;
-    create(&user, &state, Target::Fleet(selector), (new, claim)).await
+    create(
+        &user,
+        (&request, &state),
+        Target::Fleet(selector),
+        (new, claim),
+    )
+    .await
 }
 
 async fn create(
     user: &Scoped<AlertsWrite>,
-    state: &AppState,
+    (request, state): (&HttpRequest, &AppState),
     target: Target,
     (new, claim): (NewAlertRule, Option<Claim>),
 ) -> Result<HttpResponse, Problem> {
     let (new, now) = ((&new, condition(&new, "")?), state.clock.now());
     let vault = Vault::new(state, user.owner, claim.as_ref());
     let answer = |rule: &AlertRule| {
-        let mut response = tagged(HttpResponse::Created(), rule.clone());
+        let mut response = tagged(request, HttpResponse::Created(), rule.clone());
         locate(&mut response, &format!("/alert-rules/{}", rule.id));
         response
     };
@@ -144,35 +154,15 @@ async fn create(
 }
 
 /// Answers a rule that was made or edited, with the tag that it has from now on.
-fn tagged(mut response: HttpResponseBuilder, rule: AlertRule) -> HttpResponse {
+fn tagged(
+    request: &HttpRequest,
+    mut response: HttpResponseBuilder,
+    rule: AlertRule,
+) -> HttpResponse {
     let (version, view) = (rule.version, AlertRuleView::from(rule));
     let mut response = response.json(&view);
-    conditional::mark(&mut response, version, &view);
+    conditional::mark(&mut response, request.headers(), version, &view);
     response
-}
-
-/// When a rule of a device fires, or which member of the body, below `path`, is to blame.
-fn condition(new: &NewAlertRule, path: &str) -> Result<Condition, Problem> {
-    if new.selector.is_some() {
-        return Err(wrong_selector(
-            path,
-            "unknown_field",
-            "is for rules of a fleet: POST /alert-rules",
-        ));
-    }
-    new.condition().map_err(|error| {
-        let pointer = format!("{path}/clear_threshold");
-        Problem::invalid(FieldError::at_pointer(
-            pointer,
-            "invalid_combination",
-            error.to_string(),
-        ))
-    })
-}
-
-fn wrong_selector(path: &str, code: &'static str, detail: &str) -> Problem {
-    let pointer = format!("{path}/selector");
-    Problem::invalid(FieldError::at_pointer(pointer, code, detail.to_owned()))
 }
 
 /// List the rules of a device
@@ -248,20 +238,21 @@ async fn alert_rule_show(
 ///
 /// A merge patch (RFC 7396): what is absent stays as it is, and null stands for what a rule is made with. Each edit
 /// makes a new version, and an alert goes on citing the version by which it fired. With `If-Match` it is made only
-/// where the rule is still what was seen: so no condition comes about that nobody has written. Where the condition or the selector changes, or the rule is disarmed, its
-/// open alerts end.
+/// where the rule is still what was seen: so no condition comes about that nobody has written. Where the condition or the
+/// selector changes, or the rule is disarmed, its open alerts end.
 #[utoipa::path(
     tag = "alert rules",
     params(("id" = AlertRuleId, Path), KnownVersion),
     request_body(content((AlertRuleChange = "application/json"), (AlertRuleChange = "application/merge-patch+json"))),
     responses(
         (status = OK, body = AlertRuleView),
-        Scoped<AlertsWrite>, NotFoundProblem, EditProblems, BodyProblems, ServerProblems
+        Scoped<AlertsWrite>, NotFoundProblem, VersionProblem, BodyProblems, ServerProblems
     )
 )]
 #[patch("/alert-rules/{id}")]
 async fn alert_rule_update(
     user: Scoped<AlertsWrite>,
+    request: HttpRequest,
     state: Data<AppState>,
     id: Path<AlertRuleId>,
     precondition: Precondition,
@@ -269,7 +260,7 @@ async fn alert_rule_update(
 ) -> Result<HttpResponse, Problem> {
     let change = (&change.0, precondition.expected());
     let rule = store::update(&state.db, user.owner, id.0, change, state.clock.now()).await?;
-    Ok(tagged(HttpResponse::Ok(), found(rule)??))
+    Ok(tagged(&request, HttpResponse::Ok(), found(rule)??))
 }
 
 /// Delete a rule

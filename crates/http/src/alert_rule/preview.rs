@@ -39,6 +39,7 @@ const TURN: Duration = Duration::from_secs(10);
 /// A rule, and the range of time to try it on.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"rule": {"metric": "temperature", "comparator": "gt", "threshold": 20}}))]
 struct Preview {
     /// The rule, as it would be armed.
     rule: NewAlertRule,

@@ -24,9 +24,10 @@ pub(crate) fn network(state: &AppState, request: &HttpRequest) -> Network {
 }
 
 fn past_proxies(peer: IpAddr, headers: &HeaderMap, proxies: u8) -> IpAddr {
-    let values = headers.get_all(X_FORWARDED_FOR);
-    let values: Vec<_> = values.map(|it| it.to_str().unwrap_or_default()).collect();
-    let hops = values.iter().rev().flat_map(|it| it.rsplit(','));
+    let values: Vec<_> = headers.get_all(X_FORWARDED_FOR).collect();
+    // Each hop by itself: what others put in, before ours, may be no text at all.
+    let hops = values.iter().rev();
+    let hops = hops.flat_map(|it| it.as_bytes().rsplit(|byte| *byte == b','));
     // Of a hop that is no address nobody of ours can have written what stands before it.
     hops.take(proxies.into())
         .map_while(parse)
@@ -35,8 +36,8 @@ fn past_proxies(peer: IpAddr, headers: &HeaderMap, proxies: u8) -> IpAddr {
 }
 
 /// An address as proxies write it, some with a port.
-fn parse(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
+fn parse(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?.trim();
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let with_port = || text.parse().ok().map(|it: SocketAddr| it.ip());
     bare.parse().ok().or_else(with_port)
@@ -45,12 +46,18 @@ fn parse(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::test::TestRequest;
+    use actix_web::{http::header::HeaderValue, test::TestRequest};
 
     fn seen(lines: &[&str], proxies: u8) -> String {
+        let lines: Vec<&[u8]> = lines.iter().map(|it| it.as_bytes()).collect();
+        seen_in(&lines, proxies)
+    }
+
+    fn seen_in(lines: &[&[u8]], proxies: u8) -> String {
         let mut request = TestRequest::get();
         for line in lines {
-            request = request.append_header((X_FORWARDED_FOR, *line));
+            let line = HeaderValue::from_bytes(line).unwrap();
+            request = request.append_header((X_FORWARDED_FOR, line));
         }
         let peer = "192.0.2.1".parse().unwrap();
         past_proxies(peer, request.to_http_request().headers(), proxies).to_string()
@@ -78,6 +85,8 @@ mod tests {
             seen(&["203.0.113.9, unknown, 198.51.100.2"], 3),
             "198.51.100.2"
         );
+        let forged = b"\xff, 203.0.113.9".as_slice();
+        assert_eq!(seen_in(&[forged], 1), "203.0.113.9");
         assert_eq!(seen(&["203.0.113.9:443"], 1), "203.0.113.9");
         assert_eq!(seen(&["[2001:db8::1]:443"], 1), "2001:db8::1");
         assert_eq!(seen(&["[2001:db8::1]"], 1), "2001:db8::1");

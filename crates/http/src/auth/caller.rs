@@ -14,7 +14,11 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
-use domain::{api_key::ApiKeyToken, device::DeviceKey, session::SessionId};
+use domain::{
+    api_key::{ApiKeyId, ApiKeyToken},
+    device::DeviceKey,
+    session::SessionId,
+};
 use persistence::{api_key::Grant, session::OwnerId};
 use std::{
     future::{Ready, ready},
@@ -74,6 +78,14 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
 /// Whether a request means to authenticate with an API key.
 pub(crate) fn brings_api_key(headers: &HeaderMap) -> bool {
     bearer_token(headers).is_some_and(ApiKeyToken::is_meant_by)
+}
+
+/// The API key that a request was let through with, if it was one.
+pub(crate) fn api_key_of(request: &HttpRequest) -> Option<ApiKeyId> {
+    match Caller::of(request).ok()? {
+        Caller::ApiKey(grant) => Some(grant.id),
+        Caller::Session(_) => None,
+    }
 }
 
 async fn check(state: &AppState, token: &str) -> Result<Caller, Problem> {

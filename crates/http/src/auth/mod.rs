@@ -11,7 +11,7 @@ mod signing_keys;
 mod token;
 
 pub(crate) use address::{address, network};
-pub(crate) use caller::{User, authenticate, brings_api_key, device_key};
+pub(crate) use caller::{User, api_key_of, authenticate, brings_api_key, device_key};
 pub(crate) use domain::session::ACCESS_LIFETIME;
 pub(crate) use open_api_keys::OpenApiKeys;
 pub(crate) use open_sessions::OpenSessions;

@@ -74,6 +74,7 @@ fn blame(path: &Path, error: &serde_json::Error) -> FieldError {
         _ if message.contains("struct ") => {
             ("invalid_value", "", "must be a JSON object".to_owned())
         }
+        ["invalid", "type:"] => ("invalid_value", "", must_be(message)),
         _ => ("invalid_value", "", message.to_owned()),
     };
     let pointer = if member.is_empty() || pointer.ends_with(&format!("/{member}")) {
@@ -82,6 +83,20 @@ fn blame(path: &Path, error: &serde_json::Error) -> FieldError {
         format!("{pointer}/{}", escape(member))
     };
     FieldError::at_pointer(pointer, code, detail)
+}
+
+/// What is expected in the place of another type, in words of JSON: `invalid type: null, expected a string`.
+fn must_be(message: &str) -> String {
+    let expected = message
+        .split_once(", expected ")
+        .map_or("of another type", |it| it.1);
+    let expected = match expected {
+        "a boolean" => "true or false",
+        "a map" => "a JSON object",
+        "a sequence" => "a list",
+        other => other,
+    };
+    format!("must be {expected}")
 }
 
 /// A path as a JSON pointer (RFC 6901).

@@ -1,7 +1,10 @@
 //! What a request says of its body: media type and content coding.
 
 use crate::problem::{Problem, ProblemKind};
-use actix_web::{HttpRequest, http::header};
+use actix_web::{
+    HttpRequest,
+    http::{Method, header},
+};
 
 /// How a body is packed (RFC 9110, section 8.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +54,12 @@ pub(super) fn require_json(request: &HttpRequest) -> Result<(), Problem> {
     let media_type = media_type(request);
     let merge_patch = request.method() == "PATCH" && media_type == "application/merge-patch+json";
     if media_type != "application/json" && !merge_patch {
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType));
+        let detail = "The body must be application/merge-patch+json or application/json.";
+        let kind = ProblemKind::UnsupportedMediaType;
+        return Err(match *request.method() {
+            Method::PATCH => Problem::with_detail(kind, detail),
+            _ => Problem::new(kind),
+        });
     }
     require_plain(request)
 }

@@ -16,7 +16,8 @@ const NOT_MODIFIED: &str = "NotModified";
 /// What stands beside secrets has none: it is never to be kept.
 pub(crate) fn describe(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
-        let is_read = |operation: &&mut Operation| path.starts_with(BASE) && !is_auth(operation);
+        let is_ours = path.starts_with(BASE) || path.starts_with("/problems");
+        let is_read = |operation: &&mut Operation| is_ours && !is_auth(operation);
         if let Some(operation) = item.get.as_mut().filter(is_read) {
             reads(operation);
         }

@@ -12,13 +12,12 @@ pub(crate) use document::describe;
 pub(crate) use precondition::{KnownVersion, Precondition};
 
 use crate::{
-    body::Coding,
     compress,
     problem::{Problem, ProblemKind},
 };
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, ETag, EntityTag, TryIntoHeaderValue},
+    http::header::{self, ETag, EntityTag, HeaderMap, TryIntoHeaderValue},
     web::Bytes,
 };
 use serde::Serialize;
@@ -50,6 +49,11 @@ impl Tagged {
         self.send(request, headers)
     }
 
+    /// The same of what is the same for everybody, and may be kept by caches that do not know who asks.
+    pub(crate) fn public(self, request: &HttpRequest, cache: &'static str) -> HttpResponse {
+        self.send(request, (cache, "Accept-Encoding"))
+    }
+
     #[cfg(test)]
     pub(crate) fn body(&self) -> &[u8] {
         &self.body
@@ -79,20 +83,17 @@ pub(crate) fn versioned(
     }
 }
 
-/// Answers what is the same for everybody, and may be kept by caches that do not know who asks.
-pub(crate) fn public(request: &HttpRequest, body: Bytes, cache: &'static str) -> HttpResponse {
-    let tagged = Tagged {
-        hash: tag::hash(&body),
-        body,
-        version: None,
-    };
-    tagged.send(request, (cache, "Accept-Encoding"))
-}
-
 /// Adds the tag of a thing to an answer that made or changed it: the one that it has when it is asked for.
-pub(crate) fn mark(response: &mut HttpResponse, version: i32, view: &impl Serialize) {
+/// For a client that takes the same codings then.
+pub(crate) fn mark(
+    response: &mut HttpResponse,
+    asked: &HeaderMap,
+    version: i32,
+    view: &impl Serialize,
+) {
     if let Ok(tagged) = Tagged::new(view) {
-        let tag = tag::of(Some(version), tagged.hash, Coding::Identity);
+        let coding = compress::coding(asked, tagged.body.len());
+        let tag = tag::of(Some(version), tagged.hash, coding);
         if let Ok(value) = tag.try_into_value() {
             response.headers_mut().insert(header::ETAG, value);
         }

@@ -16,7 +16,11 @@ use std::future::{Ready, ready};
 pub(crate) struct KnownVersion {
     /// The `ETag` of what the client has seen, or its `version` in quotes; where it has changed, the answer is 412
     /// and nothing is done.
-    #[param(rename = "If-Match", value_type = Option<String>, example = "\"3\"")]
+    #[param(
+        rename = "If-Match",
+        nullable = false,
+        pattern = "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$"
+    )]
     if_match: Option<String>,
 }
 

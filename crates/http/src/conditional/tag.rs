@@ -99,9 +99,9 @@ mod tests {
         Tags::read(request.to_http_request().headers(), IF_MATCH)
     }
 
-    fn some(tags: &[(bool, &str)]) -> Option<Tags> {
+    fn some(tags: &[(bool, &str)]) -> Tags {
         let tag = |(weak, tag): &(bool, &str)| EntityTag::new(*weak, (*tag).to_owned());
-        Some(Tags::Some(tags.iter().map(tag).collect()))
+        Tags::Some(tags.iter().map(tag).collect())
     }
 
     #[test]
@@ -109,13 +109,13 @@ mod tests {
         assert_eq!(tags(&[]), Ok(None));
         assert_eq!(tags(&["*"]), Ok(Some(Tags::Any)));
         assert_eq!(tags(&[" * "]), Ok(Some(Tags::Any)));
-        assert_eq!(tags(&["\"a\""]), Ok(some(&[(false, "a")])));
-        assert_eq!(tags(&["W/\"a\""]), Ok(some(&[(true, "a")])));
+        assert_eq!(tags(&["\"a\""]), Ok(Some(some(&[(false, "a")]))));
+        assert_eq!(tags(&["W/\"a\""]), Ok(Some(some(&[(true, "a")]))));
         assert_eq!(
             tags(&["\"a,b\" ,, W/\"\",", "\"c\""]),
-            Ok(some(&[(false, "a,b"), (true, ""), (false, "c")]))
+            Ok(Some(some(&[(false, "a,b"), (true, ""), (false, "c")])))
         );
-        assert_eq!(tags(&[""]), Ok(some(&[])));
+        assert_eq!(tags(&[""]), Ok(Some(some(&[]))));
         for values in [
             &["a"][..],
             &["\"a"],

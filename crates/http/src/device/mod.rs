@@ -58,7 +58,7 @@ struct DeviceQuery {
     /// Only devices with this tag: `site:north`, or `site` for one of any value; repeat it for several,
     /// all of which they must have.
     #[serde(default)]
-    #[param(inline, value_type = Vec<TagFilter>, required = false, max_items = 32, example = json!(["site:north"]))]
+    #[param(inline, value_type = Vec<TagFilter>, required = false, max_items = 32)]
     tag: TagFilters,
     /// The `next_cursor` of the page before. Not for streams.
     #[param(value_type = Option<String>)]
@@ -114,6 +114,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 #[post("/devices")]
 async fn device_create(
     user: Scoped<DevicesWrite>,
+    request: HttpRequest,
     state: Data<AppState>,
     new: Idempotent<Json<NewDevice>>,
 ) -> Result<HttpResponse, Problem> {
@@ -123,7 +124,12 @@ async fn device_create(
     let answer = |device: &Device| {
         let view = ProvisionedDeviceView::new(device.clone(), &key);
         let mut response = secret(StatusCode::CREATED, &view);
-        conditional::mark(&mut response, device.version, &view.device);
+        conditional::mark(
+            &mut response,
+            request.headers(),
+            device.version,
+            &view.device,
+        );
         locate(&mut response, &format!("/devices/{}", device.id));
         response
     };
@@ -218,6 +224,7 @@ async fn device_show(
 #[patch("/devices/{id}")]
 async fn device_update(
     user: Scoped<DevicesWrite>,
+    request: HttpRequest,
     state: Data<AppState>,
     id: Path<DeviceId>,
     precondition: Precondition,
@@ -234,7 +241,7 @@ async fn device_update(
     let device = found(device)??;
     let (version, view) = (device.version, DeviceView::from(device));
     let mut response = HttpResponse::Ok().json(&view);
-    conditional::mark(&mut response, version, &view);
+    conditional::mark(&mut response, request.headers(), version, &view);
     Ok(response)
 }
 

@@ -1,5 +1,6 @@
 //! What the document says of many operations alike.
 
+use super::BASE;
 use crate::{idempotency, rate_limit};
 use actix_web::http::StatusCode;
 use utoipa::openapi::{
@@ -17,6 +18,7 @@ pub(super) fn all(document: &mut Document) {
     lists(document);
     cursors(document);
     open_operations(document);
+    unknown_parameters(document);
 }
 
 /// Says of the answers to readings that were taken what those to others say by themselves.
@@ -110,6 +112,17 @@ fn open_operations(document: &mut Document) {
         if operation.security.as_ref().is_some_and(is_open) {
             operation.security = Some(Vec::new());
         }
+    }
+}
+
+/// Says of operations without parameters that they refuse those that they are sent.
+fn unknown_parameters(document: &mut Document) {
+    let paths = document.paths.paths.iter_mut();
+    let ours = paths.filter(|(path, _)| path.starts_with(BASE));
+    for operation in ours.flat_map(|(_, item)| operations_mut(item)) {
+        let refused = || Ref::from_response_name("ValidationFailed").into();
+        let responses = &mut operation.responses.responses;
+        responses.entry("422".to_owned()).or_insert_with(refused);
     }
 }
 

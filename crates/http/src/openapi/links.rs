@@ -89,6 +89,13 @@ fn next_page(path: &str, list: &Operation) -> Option<(String, Link)> {
     if path.contains("{id}") {
         link = link.parameter("id", "$request.path.id");
     }
+    // The same list: with what it is narrowed to, and in its order.
+    let others = list.parameters.iter().flatten().filter_map(by_value);
+    let others = others.filter(|it| it.parameter_in == ParameterIn::Query && it.name != "cursor");
+    for other in others {
+        let value = format!("$request.query.{}", other.name);
+        link = link.parameter(other.name.clone(), value);
+    }
     Some((id.to_owned(), link.build()))
 }
 
@@ -164,5 +171,6 @@ mod tests {
         let parameters = &next["parameters"];
         assert_eq!(parameters["cursor"], "$response.body#/next_cursor");
         assert_eq!(parameters["id"], "$request.path.id");
+        assert_eq!(parameters["order"], "$request.query.order");
     }
 }

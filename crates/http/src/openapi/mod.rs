@@ -61,7 +61,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             significant digits, kept exactly: read them with a decimal type (this page shows them as JavaScript \
             rounds them). Every failure is \
             `application/problem+json` (RFC 9457) with a stable `code`; its `type` leads to a page that says what to do. \
-            Query parameters and members that are not known are refused by name. Every GET can be asked as HEAD.",
+            Below `/api/v1` query parameters and members that are not known are refused by name. Every GET can be asked as HEAD.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This instance")),

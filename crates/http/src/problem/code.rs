@@ -4,15 +4,19 @@ use super::ProblemKind;
 use domain::reading::ReadingError;
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, Type},
+    openapi::{ObjectBuilder, RefOr, Schema, Type, schema::AnyOfBuilder},
 };
 
 /// The words that `errors[].code` of a problem may be, each with what it means. A test of the suite holds every answer
 /// to this list.
-const FIELD: [(&str, &str); 17] = [
+const FIELD: [(&str, &str); 20] = [
     ("duplicate_column", "the column is there twice"),
     ("duplicate_field", "the member is there twice"),
     ("empty_range", "the range ends before it begins"),
+    (
+        "invalid_combination",
+        "it is valid by itself, but not with the rest of the request",
+    ),
     (
         "invalid_token",
         "the token was used, has expired, or was never mailed",
@@ -24,6 +28,7 @@ const FIELD: [(&str, &str); 17] = [
         "missing_parameter",
         "the parameter or header has to be there",
     ),
+    ("not_done", "it was not come to; ask again for this one"),
     ("not_for_streams", "the parameter is for pages alone"),
     (
         "too_many_api_keys",
@@ -34,6 +39,10 @@ const FIELD: [(&str, &str); 17] = [
         "the interval is too small for the range",
     ),
     ("too_many_cells", "the row has a cell without a column"),
+    (
+        "too_many_devices",
+        "more devices are meant than one answer may be about",
+    ),
     ("too_many_rules", "there are as many rules as there may be"),
     ("unknown_column", "there is no such column"),
     ("unknown_field", "there is no such member"),
@@ -41,11 +50,14 @@ const FIELD: [(&str, &str); 17] = [
     ("wrong_password", "it is not the password of the user"),
 ];
 
+/// One of these words, or another that a later version may add: a client that was made by this document is not to
+/// stumble over that.
 fn words<'a>(about: String, words: impl Iterator<Item = &'a str>) -> RefOr<Schema> {
-    let schema = ObjectBuilder::new()
-        .schema_type(Type::String)
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let schema = AnyOfBuilder::new()
         .description(Some(about))
-        .enum_values(Some(words));
+        .item(text().enum_values(Some(words)))
+        .item(text());
     RefOr::T(schema.into())
 }
 

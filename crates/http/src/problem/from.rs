@@ -66,16 +66,13 @@ impl From<ReadingError> for Problem {
 
 impl From<DeviceChangeError> for Problem {
     fn from(error: DeviceChangeError) -> Self {
-        let pointer = match &error {
-            DeviceChangeError::Metadata(_) => "/metadata",
-            DeviceChangeError::Tags(_) => "/tags",
+        let (pointer, code) = match &error {
+            DeviceChangeError::NoMetadata(_) => ("/metadata", "invalid_value"),
+            DeviceChangeError::Metadata(_) => ("/metadata", "invalid_combination"),
+            DeviceChangeError::Tags(_) => ("/tags", "invalid_combination"),
         };
         let detail = error.to_string();
-        Self::invalid(FieldError::at_pointer(
-            pointer.to_owned(),
-            "invalid_combination",
-            detail,
-        ))
+        Self::invalid(FieldError::at_pointer(pointer.to_owned(), code, detail))
     }
 }
 

@@ -108,7 +108,7 @@ kinds! {
         "Take a new key for a new request, and send the same request again with the key that it had.";
     /// The body is too large, or has too many readings.
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "The body is too large", "The body is too large.",
-        "Send less at a time: at most 10,000 readings and 1 MiB, and 64 KiB of anything else.";
+        "Send less at a time: at most 10,000 readings or 1,000 devices and 1 MiB, and 64 KiB of anything else.";
     /// The content type or encoding is none that is taken here.
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The content type is not supported", "The body must be application/json.",
         "Say in Content-Type what the body is, and use one of the types and codings of this operation.";

@@ -13,7 +13,7 @@ pub(crate) use responses::{
     AcceptProblem, AlreadyResolvedProblem, AuthProblems, BodyProblems, ConditionProblems,
     CredentialProblems, EditProblems, EmailTakenProblem, EmailVerifiedProblem, IngestProblems,
     InputProblems, MailedTokenProblems, NotFoundProblem, OnceProblems, PasswordProblems,
-    ScopeProblems, ServerProblems, ThrottleProblem, all as documented_responses,
+    ScopeProblems, ServerProblems, ThrottleProblem, VersionProblem, all as documented_responses,
 };
 
 use crate::rate_limit::RateLimitFields;
@@ -259,7 +259,7 @@ pub(crate) struct ProblemView<'a> {
     code: &'a str,
     /// Identifies the request in the log of the service.
     request_id: &'a str,
-    /// The parts of the request that are to blame.
+    /// The parts of the request that are to blame; of a body that is not valid, the first that was found.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [FieldError],

@@ -1,7 +1,7 @@
 //! What each kind of problem means and what to do about it, where its `type` leads.
 
 use super::{NotFoundProblem, Problem, ProblemCode, ProblemKind, responses::example};
-use crate::{conditional, view::ListView};
+use crate::{conditional::Tagged, view::ListView};
 use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Serialize;
 use std::fmt::Write;
@@ -88,9 +88,9 @@ async fn problem_show(request: HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 fn answer(request: &HttpRequest, body: &impl Serialize) -> HttpResponse {
-    match serde_json::to_vec(body) {
-        Ok(body) => conditional::public(request, body.into(), CACHE),
-        Err(error) => HttpResponse::from_error(Problem::new(ProblemKind::Internal).because(error)),
+    match Tagged::new(body) {
+        Ok(page) => page.public(request, CACHE),
+        Err(problem) => HttpResponse::from_error(problem),
     }
 }
 

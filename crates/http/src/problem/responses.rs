@@ -62,6 +62,8 @@ groups! {
     ConditionProblems: MalformedRequest PreconditionFailed;
     /// What an edit may answer, which has a body and looks at `If-Match`.
     EditProblems: PreconditionFailed PreconditionRequired;
+    /// What an edit may answer that looks at `If-Match` where there is one.
+    VersionProblem: PreconditionFailed;
     /// What signing up alone may answer.
     EmailTakenProblem: EmailTaken;
     /// What asking for a verification mail alone may answer.

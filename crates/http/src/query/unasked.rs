@@ -2,6 +2,7 @@
 //! a filter that is silently left out answers another question.
 
 use crate::{
+    openapi::BASE,
     operation,
     problem::{FieldError, Problem},
 };
@@ -40,6 +41,8 @@ pub(crate) async fn of_public_operations(
     let is_public = || {
         let operation = operation::find(request.path(), request.method().as_str());
         operation.is_some_and(|it| it.is_public)
+            // Probes and scrapers add parameters of their own, and there is nothing that they could narrow.
+            && request.path().starts_with(BASE)
     };
     if !request.query_string().is_empty()
         && is_public()

@@ -81,7 +81,7 @@ pub(super) enum NewReadings {
 
 /// A reading to store.
 #[derive(utoipa::ToSchema)]
-#[schema(as = NewReading)]
+#[schema(as = NewReading, example = json!({"metric": "temperature", "value": 21.5}))]
 #[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
@@ -90,15 +90,16 @@ pub(super) enum NewReadings {
 pub(super) struct NewReading {
     metric: domain::reading::Metric,
     value: domain::decimal::ExactDecimal,
-    /// When it was measured, from 2000-01-01 to ten minutes from now; by default the time of arrival.
-    /// With the parameter `precision` it may be a whole number since 1970.
     #[schema(schema_with = recorded_at)]
     recorded_at: Option<DateTime<Utc>>,
 }
 
 fn recorded_at() -> ObjectBuilder {
     let types = vec![Type::String, Type::Integer, Type::Null];
+    let about = "When it was measured, from 2000-01-01 to ten minutes from now; by default the time of arrival. With the \
+                 parameter `precision` it may be a whole number since 1970.";
     ObjectBuilder::new()
+        .description(Some(about))
         .schema_type(SchemaType::Array(types))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         .examples(["2026-01-31T12:00:00.5Z"])

@@ -75,12 +75,11 @@ macro_rules! rollup_parameters {
             #[param(value_type = Option<chrono::DateTime<chrono::Utc>>)]
             end: Option<Instant>,
             /// Which aggregates, with commas between: avg, min, max, sum, count, first, last, stddev, median,
-            /// and p1 to p99 for percentiles; up to 20, by default avg, min, max and sum. `count` is always there.
+            /// and p1 to p99 for percentiles, such as `avg,max,p95`; up to 20, by default avg, min, max and sum. `count` is always there.
             #[serde(default)]
             #[param(
                 value_type = Option<String>,
-                pattern = "^(avg|min|max|sum|count|first|last|stddev|median|p[1-9][0-9]?)(,(avg|min|max|sum|count|first|last|stddev|median|p[1-9][0-9]?)){0,19}$",
-                example = "avg,min,max,p95"
+                pattern = "^(avg|min|max|sum|count|first|last|stddev|median|p[1-9][0-9]?)(,(avg|min|max|sum|count|first|last|stddev|median|p[1-9][0-9]?)){0,19}$"
             )]
             agg: Aggregates,
             /// What to tell of windows without readings: `none` (the default) leaves them out, `null`,
@@ -89,17 +88,16 @@ macro_rules! rollup_parameters {
             #[serde(default)]
             #[param(
                 value_type = Option<String>,
-                pattern = "^(none|null|previous|linear|-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$",
-                example = "none"
+                pattern = "^(none|null|previous|linear|-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?)$"
             )]
             fill: Fill,
             /// Adds to each bucket how many readings were to be expected, from the median time between the
             /// last 1,000 readings before `end`.
             #[serde(default)]
             completeness: bool,
-            /// The zone in which days begin, by its IANA name; by default UTC.
+            /// The zone in which days begin, by its IANA name, such as `Europe/Berlin`; by default UTC.
             #[serde(default)]
-            #[param(value_type = Option<String>, format = "iana-timezone", example = "Europe/Berlin")]
+            #[param(value_type = Option<String>, format = "iana-timezone")]
             timezone: Zone,
             /// Most buckets of the answer, over all of its series and whether they have readings or not, 1 to
             /// 11,000. A question that comes to more is refused with an interval that fits.
@@ -152,7 +150,7 @@ rollup_parameters! {
         /// Instead of `device_id`, also together with `search`: all devices with this tag, `site:north`, or
         /// `site` for one of any value; repeat it for several, all of which they must have.
         #[serde(default)]
-        #[param(inline, value_type = Vec<TagFilter>, required = false, max_items = 32, example = json!(["site:north"]))]
+        #[param(inline, value_type = Vec<TagFilter>, required = false, max_items = 32)]
         tag: TagFilters,
         /// Sums up all devices together.
         #[serde(default)]

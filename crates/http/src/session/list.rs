@@ -7,7 +7,7 @@ use crate::{
     problem::{AuthProblems, InputProblems, NotFoundProblem, Problem, ServerProblems},
     query::Query,
     state::AppState,
-    view::{PageView, found, page},
+    view::{PageView, found, secret_page},
 };
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web::Data};
 use domain::{
@@ -50,7 +50,10 @@ pub(super) async fn session_list(
     let now = state.clock.now();
     let Page { items, next } = store::list(&state.db, user.owner, cursor, limit, now).await?;
     let items = items.into_iter().map(|it| (it, user.session)).collect();
-    Ok(page::<_, _, SessionView>(&request, Page { items, next }))
+    Ok(secret_page::<_, _, SessionView>(
+        &request,
+        Page { items, next },
+    ))
 }
 
 /// End a session

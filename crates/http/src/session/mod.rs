@@ -14,7 +14,7 @@ use crate::{
         ThrottleProblem,
     },
     state::{AppState, random_bits},
-    throttle::guard,
+    throttle::{guard, note_familiar},
     view::secret,
 };
 use actix_web::{
@@ -68,14 +68,16 @@ async fn session_sign_in(
     let account = Account::of(&credentials.0.email);
     let attempt = Attempt::SignIn(account, network(&state, &request));
     let client = client(&state, &request);
-    guard(&state, attempt, sign_in(&state, &client, credentials.0)).await
+    let (email, answer) = guard(&state, attempt, sign_in(&state, &client, credentials.0)).await?;
+    note_familiar(&state, &request, &email).await;
+    Ok(answer)
 }
 
 async fn sign_in(
     state: &AppState,
     client: &Client,
     credentials: Credentials,
-) -> Result<HttpResponse, Problem> {
+) -> Result<(Email, HttpResponse), Problem> {
     let Credentials { email, password } = credentials;
     let found = match Email::parse(&email) {
         Ok(email) => user::find_by_email(&state.db, &email).await?,
@@ -88,8 +90,9 @@ async fn sign_in(
     let (token, now) = (RefreshToken::new(random_bits()?), state.clock.now());
     let session = session::insert(&state.db, person.id, &hash, &token, client, now).await?;
     let session = session.ok_or_else(refused)?;
+    let email = person.email.clone();
     let answer = SignedInView::new(state, person, &session, &token, now)?;
-    Ok(secret(StatusCode::OK, &answer))
+    Ok((email, secret(StatusCode::OK, &answer)))
 }
 
 /// Sign out

@@ -5,6 +5,7 @@ use crate::{
     body::Json,
     problem::{BodyProblems, CredentialProblems, Problem, ProblemKind, ServerProblems},
     state::{AppState, random_bits},
+    throttle::note_familiar,
     view::secret,
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, post, web::Data};
@@ -43,6 +44,7 @@ pub(super) async fn session_refresh(
     let (nonce, now) = (hex::encode(&random_bits()?), state.clock.now());
     match refresh(&state.db, &token, &nonce, &client(&state, &request), now).await? {
         Refreshed::Continued(person, session, successor) => {
+            note_familiar(&state, &request, &person.email).await;
             let answer = SignedInView::new(&state, person, &session, &successor, now)?;
             Ok(secret(StatusCode::OK, &answer))
         }

@@ -10,6 +10,10 @@ use crate::{
 use actix_web::{HttpResponse, delete, web::Data};
 use domain::user::UserDeletion;
 use persistence::user as store;
+use std::time::{Duration, Instant};
+
+/// How long an answer waits for the end of the devices: some ten thousand. The purge takes those that are left.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Delete the user with everything that is theirs
 ///
@@ -31,5 +35,23 @@ pub(super) async fn user_delete(
     let ended = store::delete(&state.db, user.owner, &hash, state.clock.now()).await?;
     state.sessions.end(ended.ok_or_else(|| wrong(pointer))?);
     state.api_keys.forget(user.owner.user_id());
+    retire(&state).await;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends the devices of users who were deleted, so that their keys are no longer good when the answer comes.
+async fn retire(state: &AppState) {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        match store::retire(&state.db, state.clock.now()).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                // The user is gone all the same, and the purge will try again.
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "devices of a deleted user were left to the purge");
+                return;
+            }
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     session::{SignedInView, client},
     state::{AppState, random_bits},
-    throttle::guard,
+    throttle::{guard, note_familiar},
     verification::mail_with_token,
     view::secret,
 };
@@ -22,7 +22,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, patch, post, web::D
 use chrono::{DateTime, Utc};
 use domain::{
     session::{Client, RefreshToken},
-    throttle::Attempt,
+    throttle::{Account, Attempt},
     user::{DisplayName, Email, NewUser, User, UserChange, UserId},
     verification::Purpose,
 };
@@ -95,9 +95,12 @@ async fn user_sign_up(
     state: Data<AppState>,
     new: Json<NewUser>,
 ) -> Result<HttpResponse, Problem> {
-    let attempt = Attempt::SignUp(auth::network(&state, &request));
-    let client = client(&state, &request);
-    guard(&state, attempt, sign_up(&state, &client, new.0)).await
+    let account = Account::of(new.0.email.as_str());
+    let attempt = Attempt::SignUp(account, auth::network(&state, &request));
+    let (client, email) = (client(&state, &request), new.0.email.clone());
+    let answer = guard(&state, attempt, sign_up(&state, &client, new.0)).await?;
+    note_familiar(&state, &request, &email).await;
+    Ok(answer)
 }
 
 async fn sign_up(state: &AppState, client: &Client, new: NewUser) -> Result<HttpResponse, Problem> {

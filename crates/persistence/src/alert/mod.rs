@@ -116,30 +116,43 @@ pub async fn acknowledge(
         let Some(found) = lock(tx, owner, id).await? else {
             return Ok(None);
         };
-        let first = found.acknowledged_at.is_none();
-        if !first && note.is_none() {
-            return Alert::try_from(found).map(Some);
-        }
-        let mut alert = found.into_active_model();
-        if first {
-            alert.acknowledged_at = Set(Some(now));
-            alert.acknowledged_by = Set(Some(owner.uuid()));
-        }
-        if let Some(note) = note {
-            alert.note = Set(Some(note.clone().into()));
-        }
-        Alert::try_from(alert.update(tx).await?).map(Some)
+        let noted = take_note(tx, owner, found, note, now).await?;
+        Alert::try_from(noted).map(Some)
     })
     .await
 }
 
-/// Ends an alert by hand. Doing so twice is once; one that ended otherwise is a refusal.
+async fn take_note(
+    tx: &Tx,
+    owner: OwnerId,
+    found: row::Model,
+    note: Option<&Note>,
+    now: Timestamp,
+) -> Result<row::Model, StoreError> {
+    let first = found.acknowledged_at.is_none();
+    if !first && note.is_none() {
+        return Ok(found);
+    }
+    let mut alert = found.into_active_model();
+    if first {
+        alert.acknowledged_at = Set(Some(now));
+        alert.acknowledged_by = Set(Some(owner.uuid()));
+    }
+    if let Some(note) = note {
+        alert.note = Set(Some(note.clone().into()));
+    }
+    Ok(alert.update(tx).await?)
+}
+
+/// Ends an alert by hand, and takes note of it where there is a note. Doing so twice is once, and a new note replaces
+/// the old one; one that ended otherwise is a refusal.
 ///
 /// The rule fires again at the next breach that is measured later.
 pub async fn resolve(
     db: &Db,
     owner: OwnerId,
     id: AlertId,
+    note: Option<&Note>,
     now: Timestamp,
 ) -> Result<Option<Result<Alert, AlreadyResolved>>, StoreError> {
     db.transaction("alert.resolve", async |tx| {
@@ -148,14 +161,21 @@ pub async fn resolve(
         };
         let alert = Alert::try_from(found)?;
         match alert.resolved_reason {
-            None => {}
-            Some(ResolvedReason::Manual) => return Ok(Some(Ok(alert))),
+            None => {
+                let of = Of::RuleOnDevice(alert.rule_id, alert.device_id);
+                end_open(tx, of, ResolvedReason::Manual, now).await?;
+            }
+            Some(ResolvedReason::Manual) => {}
             Some(_) => return Ok(Some(Err(AlreadyResolved))),
         }
-        let of = Of::RuleOnDevice(alert.rule_id, alert.device_id);
-        end_open(tx, of, ResolvedReason::Manual, now).await?;
-        let resolved = row::Entity::find_by_id(id.0).one(tx).await?;
-        resolved.map(|row| Alert::try_from(row).map(Ok)).transpose()
+        let Some(resolved) = row::Entity::find_by_id(id.0).one(tx).await? else {
+            return Ok(None);
+        };
+        let resolved = match note {
+            Some(_) => take_note(tx, owner, resolved, note, now).await?,
+            None => resolved,
+        };
+        Alert::try_from(resolved).map(|alert| Some(Ok(alert)))
     })
     .await
 }

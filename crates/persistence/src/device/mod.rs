@@ -29,7 +29,6 @@ use sea_orm::{
     Select,
     sea_query::{Expr, LockType, extension::postgres::PgExpr},
 };
-use uuid::Uuid;
 
 /// The owner's devices that are not deleted.
 pub(crate) fn owned(owner: OwnerId) -> Select<row::Entity> {
@@ -252,23 +251,4 @@ pub async fn delete(
         Ok(Some(Ok(())))
     })
     .await
-}
-
-/// Passes all devices of the owner to a user that nobody can be, marked as deleted, for the purge to remove. Waits for
-/// ingest that holds one of them. The caller has locked the fleets.
-pub(crate) async fn bequeath(
-    tx: &Tx,
-    owner: OwnerId,
-    heir: Uuid,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    // In the order of their identifiers, as everyone locks them.
-    let lock = sqlx::query("select from devices where owner_id = $1 order by id for no key update");
-    tx.execute(lock.bind(owner.uuid())).await?;
-    let statement = sqlx::query(
-        "update devices set owner_id = $2, deleted_at = coalesce(deleted_at, $3) where owner_id = $1",
-    );
-    tx.execute(statement.bind(owner.uuid()).bind(heir).bind(now))
-        .await
-        .map(|_| ())
 }

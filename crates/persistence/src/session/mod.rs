@@ -58,7 +58,7 @@ pub async fn insert(
     .await
 }
 
-/// Opens a session as part of a larger transaction.
+/// Opens a session as part of a larger transaction; one more than [`domain::session::MOST_SESSIONS`] ends another.
 pub(crate) async fn insert_in(
     tx: &Tx,
     user: UserId,
@@ -83,7 +83,9 @@ pub(crate) async fn insert_in(
         created_at: Set(now),
         last_used_at: Set(now),
     };
-    Ok(session.insert(tx).await?.into())
+    let session = session.insert(tx).await?.into();
+    revoke::revoke_surplus_in(tx, user, now).await?;
+    Ok(session)
 }
 
 /// The owner that an open session proves; none where the session has ended or was never this user's.

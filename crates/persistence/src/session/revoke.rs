@@ -4,7 +4,7 @@ use super::{OwnerId, row};
 use crate::{Db, StoreError, Tx};
 use domain::{
     Timestamp,
-    session::{Session, SessionId},
+    session::{MOST_SESSIONS, Session, SessionId},
     user::UserId,
 };
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::Expr};
@@ -59,6 +59,23 @@ pub(crate) async fn revoke_all_in(
     now: Timestamp,
 ) -> Result<Vec<SessionId>, StoreError> {
     revoke_where(tx, user, Condition::all(), now).await
+}
+
+/// Ends what a user has beyond [`MOST_SESSIONS`], as part of a larger transaction: those that were used least lately.
+///
+/// So whoever knows a password cannot open so many that they could not all be ended at once.
+pub(super) async fn revoke_surplus_in(
+    tx: &Tx,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let statement = sqlx::query(
+        "update sessions set revoked_at = $2 where id in (
+             select id from sessions where user_id = $1 and revoked_at is null and expires_at > $2
+             order by last_used_at desc, id desc offset $3 for update skip locked)",
+    );
+    let statement = statement.bind(user.0).bind(now).bind(MOST_SESSIONS);
+    tx.execute(statement).await.map(|_| ())
 }
 
 async fn revoke_where(

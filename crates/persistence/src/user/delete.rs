@@ -3,18 +3,28 @@
 use super::has_hash;
 use crate::{Db, StoreError, device, session, session::OwnerId};
 use domain::{Timestamp, session::SessionId};
-use uuid::Uuid;
 
 /// Most users of whom nothing is left that one step removes.
 const STEP: i64 = 100;
 
-/// Deletes the owner with everything that is theirs, and answers which sessions they had; none where the hash of the
-/// password is another one by now, and then nothing changes.
+/// Most devices that one step takes: so few that ingest, which may wait for one of them, does not wait for long.
+const DEVICES: i64 = 1_000;
+
+/// Tables of what is a user's own, and not a device's.
+const OWN: [(&str, &str); 6] = [
+    ("accounts", "user_id"),
+    ("sessions", "user_id"),
+    ("api_keys", "user_id"),
+    ("verifications", "user_id"),
+    ("idempotency_keys", "owner_id"),
+    ("familiar_networks", "user_id"),
+];
+
+/// Deletes the owner, and answers which sessions they had; none where the hash of the password is another one by now,
+/// and then nothing changes.
 ///
-/// The row goes at once, and by foreign key whatever refers to it; the address is free again. Only devices and rules
-/// may have too much behind them for one transaction: they pass to a user that nobody can sign in as, marked as
-/// deleted, and the purge of devices does the rest. Waits for ingest that holds one of the devices, and what waits
-/// for this finds no device: nothing is written for them after this commits.
+/// The address is free again at once, and nobody can sign in or show a key any more. Devices may be too many for one
+/// transaction: the row stays as nobody's, until [`retire`] and the purge have done the rest.
 pub async fn delete(
     db: &Db,
     owner: OwnerId,
@@ -29,18 +39,38 @@ pub async fn delete(
             return Ok(None);
         }
         let sessions = session::revoke_all_in(tx, owner.user_id(), now).await?;
-        let heir = Uuid::now_v7();
+        for (table, column) in OWN {
+            let sql = format!("delete from {table} where {column} = $1");
+            let statement = sqlx::query(sqlx::AssertSqlSafe(sql));
+            tx.execute(statement.bind(owner.uuid())).await?;
+        }
         let statement = sqlx::query(
-            "insert into users (id, email, created_at, updated_at, deleted_at)
-             values ($1, $1::text || '@deleted.invalid', $2, $2, $2)",
+            "update users set email = id::text || '@deleted.invalid', name = null, email_verified_at = null,
+                 updated_at = $2, deleted_at = $2
+             where id = $1",
         );
-        tx.execute(statement.bind(heir).bind(now)).await?;
-        device::bequeath(tx, owner, heir, now).await?;
-        let statement = sqlx::query("update alert_rules set owner_id = $2 where owner_id = $1");
-        tx.execute(statement.bind(owner.uuid()).bind(heir)).await?;
-        let statement = sqlx::query("delete from users where id = $1");
-        tx.execute(statement.bind(owner.uuid())).await?;
+        tx.execute(statement.bind(owner.uuid()).bind(now)).await?;
         Ok(Some(sessions))
+    })
+    .await
+}
+
+/// Marks some devices of users who were deleted as deleted too, and answers whether there may be more.
+///
+/// Waits for ingest that holds one of the devices, and what waits for this finds no device: nothing is written for
+/// them after this commits.
+pub async fn retire(db: &Db, now: Timestamp) -> Result<bool, StoreError> {
+    db.transaction("user.retire", async |tx| {
+        // In the order of their identifiers, as everyone locks them.
+        let statement = sqlx::query(
+            "with taken as materialized (
+                 select device.id from users join devices as device on device.owner_id = users.id
+                 where users.deleted_at is not null and device.deleted_at is null
+                 order by device.id limit $2 for no key update of device)
+             update devices set deleted_at = $1 from taken where devices.id = taken.id",
+        );
+        let taken = tx.execute(statement.bind(now).bind(DEVICES)).await?;
+        Ok(taken == DEVICES.unsigned_abs())
     })
     .await
 }

@@ -3,7 +3,7 @@
 mod delete;
 pub(crate) mod row;
 
-pub use delete::{delete, purge};
+pub use delete::{delete, purge, retire};
 
 use crate::{Db, StoreError, Tx, mail, session, session::OwnerId, verification};
 use domain::{

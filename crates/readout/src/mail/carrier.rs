@@ -1,7 +1,7 @@
 //! The way that mail takes.
 
 use super::{smtp::Smtp, text::Letter};
-use domain::mail::Mail;
+use domain::{mail::Mail, verification::VerificationToken};
 
 /// The way that mail takes.
 #[derive(Debug, Clone)]
@@ -46,6 +46,7 @@ impl Carrier {
                     to = mail.to.as_str(),
                     subject = letter.subject,
                     link = letter.link,
+                    token = letter.token.as_ref().map(VerificationToken::reveal),
                     "a mail, which is only logged since SMTP_URL is not set"
                 );
                 Outcome::Sent
@@ -58,7 +59,7 @@ impl Carrier {
     pub(crate) fn describe(&self) -> &'static str {
         match self {
             Self::Smtp(_) => "sent by the server of SMTP_URL",
-            Self::Log => "not sent: its links are logged here (set SMTP_URL to send it)",
+            Self::Log => "not sent: its links and tokens are logged here (set SMTP_URL to send it)",
             Self::None => "not sent (set SMTP_URL to send it)",
         }
     }
@@ -68,7 +69,7 @@ impl Carrier {
         match self {
             Self::Smtp(_) => tracing::info!("mail is sent by the server of SMTP_URL"),
             Self::Log => tracing::warn!(
-                "SMTP_URL is not set: mail is not sent, and its links are logged here, secrets included; \
+                "SMTP_URL is not set: mail is not sent, and its links and tokens, which are secrets, are logged here; \
                  for trying out only"
             ),
             Self::None => tracing::warn!(

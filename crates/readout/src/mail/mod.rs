@@ -13,6 +13,7 @@ use carrier::Outcome;
 use domain::{
     mail::{Mail, MailKind},
     seal::Sealer,
+    verification::VerificationToken,
 };
 use futures_util::future::join_all;
 use http::Clock;
@@ -56,7 +57,14 @@ impl Outbox {
         let more = claimed.len() == mail::CLAIM;
         let mut letters = Vec::with_capacity(claimed.len());
         for mail in claimed {
-            match self.write(&mail).await? {
+            let Ok(token) = mail.token(&self.sealer) else {
+                // While the secret changes, an instance that has the other one can send it.
+                tracing::error!(mail = %mail.id, "a mail was sealed with another AUTH_SECRET, and is left");
+                let now = Clock.now();
+                mail::postpone(&self.db, mail.id, mail.retry_at(now)).await?;
+                continue;
+            };
+            match self.write(&mail, token.as_ref()).await? {
                 Some(letter) => letters.push((mail, letter)),
                 None => mail::delete(&self.db, &mail, Clock.now()).await?,
             }
@@ -72,18 +80,17 @@ impl Outbox {
     }
 
     /// What a mail says, once its token is good; none where it is not to be sent.
-    async fn write(&self, mail: &Mail) -> Result<Option<Letter>, StoreError> {
-        let Ok(token) = mail.token(&self.sealer) else {
-            tracing::error!(mail = %mail.id, "a mail was sealed with another AUTH_SECRET, and is given up");
-            count(mail.kind, "given_up");
-            return Ok(None);
-        };
-        let is_wanted = verification::insert(&self.db, mail, token.as_ref(), Clock.now()).await?;
+    async fn write(
+        &self,
+        mail: &Mail,
+        token: Option<&VerificationToken>,
+    ) -> Result<Option<Letter>, StoreError> {
+        let is_wanted = verification::insert(&self.db, mail, token, Clock.now()).await?;
         if !is_wanted {
             count(mail.kind, "needless");
             return Ok(None);
         }
-        Ok(Some(self.links.letter(mail, token.as_ref())))
+        Ok(Some(self.links.letter(mail, token)))
     }
 
     async fn settle(&self, mail: &Mail, outcome: Outcome) -> Result<(), StoreError> {

@@ -37,7 +37,7 @@ pub(crate) struct MailSettings {
     #[arg(long, global = true, env = "PUBLIC_URL", value_name = "URL", value_parser = base_url)]
     public_url: Option<String>,
 
-    /// A front end that has pages /verify-email and /reset-password, for links with ?token=
+    /// A front end that has pages /verify-email and /reset-password, for links with #token=
     /// [default: the page of the operation below PUBLIC_URL/docs]
     #[arg(long, global = true, env = "APP_URL", value_name = "URL", value_parser = base_url)]
     app_url: Option<String>,

@@ -33,10 +33,10 @@ impl Links {
             Purpose::VerifyEmail => ("verify-email", "verification_verify_email"),
             Purpose::ResetPassword => ("reset-password", "verification_reset_password"),
         };
-        let token = token.reveal();
         match &self.app {
-            Some(app) => format!("{app}/{page}?token={token}"),
-            None => format!("{}/docs/?token={token}#/auth/{operation}", self.public),
+            // What comes after # goes to no server, and so into no log on the way.
+            Some(app) => format!("{app}/{page}#token={}", token.reveal()),
+            None => format!("{}/docs/#/auth/{operation}", self.public),
         }
     }
 
@@ -71,7 +71,7 @@ impl Links {
                 subject,
                 body: format!(
                     "{why} at {}.\n\n\
-                     If that was not you, reset it now, and whoever did it is signed out:\n\
+                     If that was not you, reset it now: whoever did it is signed out, and API keys end.\n\
                      POST {}/api/v1/auth/request-password-reset with {{\"email\": \"{}\"}}\n",
                     minute(mail.asked_at),
                     self.public,
@@ -132,10 +132,9 @@ mod tests {
         };
         let letter = links.letter(&mail(MailKind::ResetPassword), Some(&token));
         let bare = token.reveal();
-        let docs =
-            format!("https://readout.example/docs/?token={bare}#/auth/verification_reset_password");
-        assert_eq!(letter.link.as_deref(), Some(docs.as_str()));
-        assert!(letter.body.contains(&docs));
+        let docs = "https://readout.example/docs/#/auth/verification_reset_password";
+        assert_eq!(letter.link.as_deref(), Some(docs));
+        assert!(letter.body.contains(docs));
         assert!(letter.body.contains(&format!("\n\n{bare}\n\n")));
         assert!(letter.body.contains("2026-01-01 01:00 UTC"));
         assert!(
@@ -146,7 +145,7 @@ mod tests {
 
         links.app = Some("https://app.example".to_owned());
         let letter = links.letter(&mail(MailKind::VerifyEmail), Some(&token));
-        let page = format!("https://app.example/verify-email?token={bare}");
+        let page = format!("https://app.example/verify-email#token={bare}");
         assert_eq!(letter.link, Some(page));
         assert!(letter.body.contains("2026-01-02 00:00 UTC"));
     }

@@ -99,7 +99,7 @@ mod tests {
         assert!(items[0].is_ok());
         assert!(blame(1).starts_with("name must have"));
         assert_eq!(blame(2), "must be a JSON object");
-        assert!(blame(3).starts_with("tags/x invalid type"), "{}", blame(3));
+        assert!(blame(3).starts_with("tags/x must be "), "{}", blame(3));
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
             ("{", "malformed_json"),
             ("[]", "must be a JSON object"),
             ("{}", "devices is missing"),
-            (r#"{"devices": 1}"#, "devices invalid type"),
+            (r#"{"devices": 1}"#, "devices must be a list"),
             (r#"{"devices": [], "more": 1}"#, "more is not a member"),
         ] {
             let problem = problem(body);

@@ -101,7 +101,7 @@ fn give_up(mut report: Report, count: usize, problem: &Problem) -> Report {
     crate::observe::log_cause(problem);
     let detail = "was not done, or nobody knows whether it was: look for the device before you send it again, or \
                   send an Idempotency-Key the next time";
-    let error = FieldError::at_pointer(String::new(), problem.kind().code(), detail.to_owned());
+    let error = FieldError::at_pointer(String::new(), "not_done", detail.to_owned());
     let left = report.items.len()..count;
     report.add(
         left.map(|index| ItemView::rejected(index, error.clone()))

@@ -82,7 +82,7 @@ fn an_empty_cell_is_the_default() {
 fn a_row_is_refused_by_itself() {
     for (row, words) in [
         (",true", "name is missing"),
-        ("x,maybe", "enabled invalid type"),
+        ("x,maybe", "enabled must be true or false"),
         ("x,,soon", "offline_after must be a whole number"),
         ("x,,,nonsense", "metadata must be a JSON object"),
         ("x,,,[1]", "metadata must be a JSON object"),
