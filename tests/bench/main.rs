@@ -25,6 +25,7 @@ mod request;
 mod rig;
 mod rules;
 mod scenario;
+mod sign_in;
 mod stored;
 mod table;
 
@@ -57,7 +58,7 @@ async fn main() -> ExitCode {
         }
         None => {}
     }
-    for part in [Part::Ingest, Part::Rules, Part::Dashboards] {
+    for part in [Part::Ingest, Part::Rules, Part::SignIns, Part::Dashboards] {
         if part.is_wanted(&options) && !part.measure(&options).await {
             return ExitCode::FAILURE;
         }
@@ -70,6 +71,7 @@ fn names() -> impl Iterator<Item = &'static str> {
     scenario::names()
         .chain([overload::NAME])
         .chain(rules::names())
+        .chain([sign_in::NAME])
         .chain(dashboard::names())
 }
 
@@ -78,6 +80,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 enum Part {
     Ingest,
     Rules,
+    SignIns,
     Dashboards,
 }
 
@@ -91,6 +94,7 @@ impl Part {
             Self::Rules => {
                 options.stored.is_none() && rules::names().any(|name| options.wants(name))
             }
+            Self::SignIns => options.stored.is_none() && options.wants(sign_in::NAME),
             Self::Dashboards => {
                 options.stored.is_none() && dashboard::names().any(|name| options.wants(name))
             }
@@ -102,6 +106,7 @@ impl Part {
         let devices = match self {
             Self::Ingest => options.devices(),
             Self::Rules => rules::DEVICES,
+            Self::SignIns => sign_in::DEVICES,
             Self::Dashboards => dashboard::DEVICES,
         };
         let mut rig = tokio::select! {
@@ -113,6 +118,10 @@ impl Part {
                 Self::Ingest => run(&rig, options).await,
                 Self::Rules => {
                     let acknowledged = rules::run(&rig, options).await;
+                    is_stored(&rig, "select count(*) from samples", acknowledged).await
+                }
+                Self::SignIns => {
+                    let acknowledged = sign_in::run(&mut rig, options).await;
                     is_stored(&rig, "select count(*) from samples", acknowledged).await
                 }
                 Self::Dashboards => {

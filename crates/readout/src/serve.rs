@@ -50,7 +50,7 @@ async fn serve(
     );
     let beside = settings.rollup_hours().then(|| ingest.count());
     let auth = AuthSettings {
-        hashing_threads: settings.password_threads.into(),
+        hashing_threads: settings.password_threads(),
         throttling: settings.rate_limits().is_some(),
         trusted_proxies: settings.throttle.trusted_proxies,
     };

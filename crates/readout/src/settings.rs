@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum, value_parser};
 use domain::{duration::Duration, rate_limit::MAX_RATE};
 use http::RateLimitSettings;
 use persistence::DbSettings;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, thread};
 
 /// Settings, from the environment or the command line.
 ///
@@ -129,10 +129,10 @@ pub(crate) struct Settings {
         value_parser = value_parser!(u16).range(1..=256))]
     pub(crate) http_workers: Option<u16>,
 
-    /// Passwords that are hashed at once; each takes 19 MiB and a core
-    #[arg(long, global = true, env = "PASSWORD_THREADS", value_name = "N", default_value_t = 2,
+    /// Passwords that are hashed at once; each takes 19 MiB and a core [default: half as many as cores]
+    #[arg(long, global = true, env = "PASSWORD_THREADS", value_name = "N",
         value_parser = value_parser!(u16).range(1..=64))]
-    pub(crate) password_threads: u16,
+    password_threads: Option<u16>,
 
     /// Most readings that wait for the ingest writer; more are answered with 503
     #[arg(long, global = true, env = "INGEST_QUEUE_READINGS", value_name = "N", default_value_t = 100_000,
@@ -221,6 +221,12 @@ pub(crate) enum LogFormat {
 }
 
 impl Settings {
+    /// How many passwords are hashed at once: where nothing is said, the rest of the cores is for all else.
+    pub(crate) fn password_threads(&self) -> usize {
+        let half = || thread::available_parallelism().map_or(1, |cores| cores.get() / 2);
+        self.password_threads.map_or_else(half, usize::from).max(1)
+    }
+
     /// The database to work with, if one was named.
     pub(crate) fn database(&self) -> Result<Option<DbSettings>, Failure> {
         let url = self.database_url.as_ref();

@@ -6,7 +6,7 @@ use crate::support::{App, PASSWORD, ago, fresh_email, reading_at};
 
 use super::{WRONG, sign_in};
 
-/// MiB that a flood may add: the two hashes at once of 19 MiB each that `PASSWORD_THREADS` allows, and as
+/// MiB that a flood may add: the few hashes at once of 19 MiB each that `PASSWORD_THREADS` allows, and as
 /// much again for 500 connections. All at once would take 9,500.
 const ROOM: u64 = 128;
 

@@ -2,22 +2,34 @@
 
 use crate::problem::{Problem, ProblemKind};
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    panic::{self, AssertUnwindSafe},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
+    thread,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 /// Most callers that wait for their turn; more than that would wait too long anyway.
 const MAX_WAITING: usize = 128;
 
+/// How nice hashing is to everything else on the machine (see `nice(2)`): as much as can be. It still gets its share
+/// where there is nothing else to do, and a little of it where there is.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 19;
+
+type Job = Box<dyn FnOnce() + Send>;
+
 /// Hashes and verifies passwords on a bounded number of threads.
 ///
 /// Each hash takes 19 MiB and some 20 ms of a core, so their number is what an attacker would drive
-/// up; ingest must not feel it.
+/// up; ingest must not feel it. The threads stand back for all others.
 #[derive(Debug, Clone)]
 pub(crate) struct Passwords {
-    turns: Arc<Semaphore>,
+    jobs: Sender<Job>,
     waiting: Arc<AtomicUsize>,
     /// Verified in place of the hash of a user who does not exist, so that it takes the same time.
     decoy: Arc<str>,
@@ -26,8 +38,16 @@ pub(crate) struct Passwords {
 impl Passwords {
     /// Hashes at most `threads` passwords at once.
     pub(crate) fn new(threads: usize) -> Result<Self, Problem> {
+        let (sender, jobs) = mpsc::channel();
+        let jobs = Arc::new(Mutex::new(jobs));
+        for number in 0..threads.max(1) {
+            let jobs = Arc::clone(&jobs);
+            let builder = thread::Builder::new().name(format!("password-{number}"));
+            let started = builder.spawn(move || work(&jobs));
+            started.map_err(|error| Problem::new(ProblemKind::Internal).because(error))?;
+        }
         Ok(Self {
-            turns: Arc::new(Semaphore::new(threads.max(1))),
+            jobs: sender,
             waiting: Arc::default(),
             decoy: hash(b"a password that nobody has").map(Arc::from)?,
         })
@@ -35,48 +55,70 @@ impl Passwords {
 
     /// The hash of a password, as a PHC string.
     pub(crate) async fn hash(&self, password: Vec<u8>) -> Result<String, Problem> {
-        self.in_turn(move || hash(&password)).await?
+        let place = self.place()?;
+        self.in_turn(place, move || hash(&password)).await?
+    }
+
+    /// A place in the line, before anything is looked up for it; refused where too many wait.
+    pub(crate) fn place(&self) -> Result<Place, Problem> {
+        Place::take(&self.waiting)
     }
 
     /// Whether the password has this hash; where there is none, no, after the same time.
     pub(crate) async fn verify(
         &self,
+        place: Place,
         password: Vec<u8>,
         hash: Option<String>,
     ) -> Result<bool, Problem> {
         let exists = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.as_ref().to_owned());
-        let right = self
-            .in_turn(move || {
-                Argon2::default()
-                    .verify_password(&password, hash.as_str())
-                    .is_ok()
-            })
-            .await?;
+        let verify = move || {
+            Argon2::default()
+                .verify_password(&password, hash.as_str())
+                .is_ok()
+        };
+        let right = self.in_turn(place, verify).await?;
         Ok(right && exists)
     }
 
     async fn in_turn<T: Send + 'static>(
         &self,
+        _place: Place,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let _place = Place::take(&self.waiting)?;
         metrics::counter!("readout_passwords_hashed_total").increment(1);
-        let turn = Arc::clone(&self.turns)
-            .acquire_owned()
-            .await
-            .map_err(|error| Problem::new(ProblemKind::Internal).because(error))?;
-        tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            work()
-        })
-        .await
-        .map_err(|error| Problem::new(ProblemKind::Internal).because(error))
+        let (sender, result) = oneshot::channel();
+        let job = move || {
+            // Whoever asked may have gone.
+            let _ = sender.send(work());
+        };
+        let internal = || Problem::new(ProblemKind::Internal);
+        self.jobs.send(Box::new(job)).map_err(|_| internal())?;
+        result.await.map_err(|error| internal().because(error))
+    }
+}
+
+/// Does one job after the other, until nobody can send any more.
+fn work(jobs: &Mutex<Receiver<Job>>) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::warn!(%error, "hashing passwords is as urgent as everything else here");
+    }
+    loop {
+        // A job is taken under the lock, and done without it.
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else {
+            return;
+        };
+        // Whoever waits for one that panics is told so, since its sender goes with it.
+        let _ = panic::catch_unwind(AssertUnwindSafe(job));
     }
 }
 
 /// A place in the bounded line of callers who wait.
-struct Place(Arc<AtomicUsize>);
+#[derive(Debug)]
+pub(crate) struct Place(Arc<AtomicUsize>);
 
 impl Place {
     fn take(waiting: &Arc<AtomicUsize>) -> Result<Self, Problem> {
@@ -125,10 +167,9 @@ mod tests {
             ("Secret", Some(hash), false),
             ("a password that nobody has", None, false),
         ] {
-            assert_eq!(
-                passwords.verify(password.into(), hash).await.unwrap(),
-                right
-            );
+            let place = passwords.place().unwrap();
+            let verified = passwords.verify(place, password.into(), hash).await;
+            assert_eq!(verified.unwrap(), right);
         }
     }
 }

@@ -79,13 +79,17 @@ async fn sign_in(
     credentials: Credentials,
 ) -> Result<(Email, HttpResponse), Problem> {
     let Credentials { email, password } = credentials;
+    let place = state.passwords.place()?;
     let found = match Email::parse(&email) {
         Ok(email) => user::find_by_email(&state.db, &email).await?,
         Err(_) => None,
     };
     let refused = || Problem::new(ProblemKind::InvalidCredentials);
     let hash = found.as_ref().map(|(_, hash)| hash.clone());
-    let right = state.passwords.verify(password.into_bytes(), hash).await?;
+    let right = state
+        .passwords
+        .verify(place, password.into_bytes(), hash)
+        .await?;
     let (person, hash) = found.filter(|_| right).ok_or_else(refused)?;
     let (token, now) = (RefreshToken::new(random_bits()?), state.clock.now());
     let session = session::insert(&state.db, person.id, &hash, &token, client, now).await?;

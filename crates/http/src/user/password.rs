@@ -29,10 +29,11 @@ pub(super) async fn prove(
 ) -> Result<(Email, String), Problem> {
     // Whoever has only found a session open is not to guess in it; and nobody else can use this limit up.
     guard(state, Attempt::Password(user.owner.user_id()), async {
+        let place = state.passwords.place()?;
         let found = store::find_credentials(&state.db, user.owner).await?;
         let (person, hash) = found.ok_or_else(|| Problem::new(ProblemKind::Unauthenticated))?;
         let known = Some(hash.clone());
-        let right = state.passwords.verify(password.into_bytes(), known);
+        let right = state.passwords.verify(place, password.into_bytes(), known);
         let right = right.await?.then_some((person.email, hash));
         right.ok_or_else(|| wrong(pointer))
     })
