@@ -12,6 +12,7 @@ mod answer;
 mod baseline;
 mod connection;
 mod copy;
+mod crowd;
 mod dashboard;
 mod lean;
 mod load;

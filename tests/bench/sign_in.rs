@@ -1,16 +1,13 @@
 //! Ingest at a steady pace, with and without five hundred sign-ins at once; and whether time tells who has an account.
 
+use crate::crowd::{Answers, Crowd};
 use crate::meter;
 use crate::options::Options;
 use crate::pace;
 use crate::request::Request;
 use crate::rig::Rig;
 use crate::table::median;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
 
 pub(crate) const NAME: &str = "sign-ins";
 
@@ -40,7 +37,7 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> u64 {
         .map(|key| Request::post(key, 1).live())
         .collect();
     let [server, ..] = rig.pids();
-    let (mut acknowledged, mut rounds, mut answers) = (0, Vec::new(), BTreeMap::new());
+    let (mut acknowledged, mut rounds, mut answers) = (0, Vec::new(), Answers::new());
     let mut measure = |time| {
         let run = || pace::run(rig.address, &mut requests, PER_SECOND, time);
         let outcome = tokio::task::block_in_place(run);
@@ -52,12 +49,10 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> u64 {
     let before = meter::mebibytes(server, "VmRSS:");
     for _ in 0..options.rounds {
         let quiet = measure(time);
-        let flood = Flood::start(rig);
+        let flood = flood(rig);
         tokio::time::sleep(REST).await;
         rounds.push([quiet, measure(time)]);
-        for (status, count) in flood.stop().await {
-            *answers.entry(status).or_insert(0) += count;
-        }
+        flood.stop(&mut answers).await;
         tokio::time::sleep(REST).await;
     }
     let peak = meter::mebibytes(server, "VmHWM:");
@@ -67,7 +62,7 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> u64 {
     acknowledged
 }
 
-fn print(rounds: &[Round], answers: &BTreeMap<u16, u32>) {
+fn print(rounds: &[Round], answers: &Answers) {
     println!(
         "\n{NAME}: {PER_SECOND} single readings a second on {DEVICES} connections, latency from when each was due\n\
          {:<21} {:>8} {:>8}",
@@ -82,46 +77,16 @@ fn print(rounds: &[Round], answers: &BTreeMap<u16, u32>) {
     println!("answers to the sign-ins, by status: {answers:?}");
 }
 
-/// Sign-ins that go on until they are stopped, half of them to an account and half to none.
-struct Flood {
-    is_over: Arc<AtomicBool>,
-    tasks: JoinSet<BTreeMap<u16, u32>>,
-}
-
-impl Flood {
-    fn start(rig: &Rig) -> Self {
-        let (is_over, mut tasks) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
-        for number in 0..SIGN_INS {
-            let request = rig.sign_in_request(&email(number % 2 == 0, number), "a wrong password");
-            let is_over = Arc::clone(&is_over);
-            tasks.spawn(async move {
-                let mut answers = BTreeMap::new();
-                while !is_over.load(Ordering::Relaxed) {
-                    let answer = request.try_clone().unwrap().send().await.unwrap();
-                    let status = answer.status().as_u16();
-                    *answers.entry(status).or_insert(0) += 1;
-                    answer.bytes().await.unwrap();
-                    if status == 503 {
-                        // As Retry-After says, and a little longer, each by its own.
-                        let more = Duration::from_millis(u64::from(2 * number));
-                        tokio::time::sleep(Duration::from_secs(1) + more).await;
-                    }
-                }
-                answers
-            });
-        }
-        Self { is_over, tasks }
+/// Sign-ins over and over, half of them to an account and half to none.
+fn flood(rig: &Rig) -> Crowd {
+    let mut crowd = Crowd::default();
+    for number in 0..SIGN_INS {
+        let request = rig.sign_in_request(&email(number % 2 == 0, number), "a wrong password");
+        // As Retry-After says, and a little longer, each by its own.
+        let more = Duration::from_millis(u64::from(2 * number));
+        crowd.add(request, Duration::from_secs(1) + more);
     }
-
-    /// Lets each have its last answer, and tells how often which status was answered.
-    async fn stop(self) -> BTreeMap<u16, u32> {
-        self.is_over.store(true, Ordering::Relaxed);
-        let mut all = BTreeMap::new();
-        for (status, count) in self.tasks.join_all().await.into_iter().flatten() {
-            *all.entry(status).or_insert(0) += count;
-        }
-        all
-    }
+    crowd
 }
 
 fn email(is_known: bool, number: u32) -> String {

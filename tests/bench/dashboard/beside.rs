@@ -3,17 +3,14 @@
 use super::data::{self, Data};
 use super::question;
 use super::table::{Figures, ratio};
+use crate::crowd::{Answers, Crowd};
 use crate::meter::{Meter, SPENDERS};
 use crate::options::Options;
 use crate::pace;
 use crate::request::Request;
 use crate::rig::Rig;
 use crate::table::median;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::task::JoinSet;
 
 pub(super) const NAME: &str = "dashboard-beside";
 
@@ -52,7 +49,7 @@ pub(super) async fn run(rig: &mut Rig, options: &Options, data: &Data) -> u64 {
     // Dashboards that are refused are counted, and not told of one by one.
     rig.restart(&[("RUST_LOG", "off")]).await;
     let mut requests = requests(rig, options).await;
-    let (mut rounds, mut answers) = (Vec::new(), BTreeMap::new());
+    let (mut rounds, mut answers) = (Vec::new(), Answers::new());
     // Series are made with their first readings.
     let warm =
         tokio::task::block_in_place(|| pace::run(rig.address, &mut requests, PER_SECOND, REST));
@@ -60,13 +57,11 @@ pub(super) async fn run(rig: &mut Rig, options: &Options, data: &Data) -> u64 {
     for _ in 0..options.rounds {
         let (quiet, readings) = measure(rig, options, &mut requests).await;
         acknowledged += readings;
-        let asking = Asking::start(rig, data).await;
+        let asking = dashboards(rig, data).await;
         tokio::time::sleep(REST).await;
         let (busy, readings) = measure(rig, options, &mut requests).await;
         acknowledged += readings;
-        for (status, count) in asking.stop().await {
-            *answers.entry(status).or_insert(0) += count;
-        }
+        asking.stop(&mut answers).await;
         tokio::time::sleep(REST).await;
         rounds.push([quiet, busy]);
     }
@@ -102,46 +97,18 @@ async fn measure(rig: &Rig, options: &Options, requests: &mut [Request]) -> (Sid
     (side, outcome.readings)
 }
 
-/// Dashboards that ask until they are stopped.
-struct Asking {
-    is_over: Arc<AtomicBool>,
-    tasks: JoinSet<BTreeMap<u16, u32>>,
+/// Dashboards that ask slow questions.
+async fn dashboards(rig: &Rig, data: &Data) -> Crowd {
+    let (token, mut crowd) = (rig.sign_in().await, Crowd::default());
+    let slow = SLOW.into_iter().cycle().take(DASHBOARDS);
+    for (days, interval, aggregates) in slow {
+        let path = question::windows(data, days, interval, aggregates);
+        crowd.add(rig.request(&path, &token), Duration::ZERO);
+    }
+    crowd
 }
 
-impl Asking {
-    async fn start(rig: &Rig, data: &Data) -> Self {
-        let (is_over, mut tasks) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
-        let token = rig.sign_in().await;
-        let slow = SLOW.into_iter().cycle().take(DASHBOARDS);
-        for (days, interval, aggregates) in slow {
-            let path = question::windows(data, days, interval, aggregates);
-            let request = rig.request(&path, &token);
-            let is_over = Arc::clone(&is_over);
-            tasks.spawn(async move {
-                let mut answers = BTreeMap::new();
-                while !is_over.load(Ordering::Relaxed) {
-                    let answer = request.try_clone().unwrap().send().await.unwrap();
-                    *answers.entry(answer.status().as_u16()).or_insert(0) += 1;
-                    answer.bytes().await.unwrap();
-                }
-                answers
-            });
-        }
-        Self { is_over, tasks }
-    }
-
-    /// Lets each have its last answer, and tells how often which status was answered.
-    async fn stop(self) -> BTreeMap<u16, u32> {
-        self.is_over.store(true, Ordering::Relaxed);
-        let mut all = BTreeMap::new();
-        for (status, count) in self.tasks.join_all().await.into_iter().flatten() {
-            *all.entry(status).or_insert(0) += count;
-        }
-        all
-    }
-}
-
-fn print(rounds: &[Round], answers: &BTreeMap<u16, u32>) {
+fn print(rounds: &[Round], answers: &Answers) {
     let [server, pooler, postgres, generator] = SPENDERS;
     println!(
         "\n{NAME}: {PER_SECOND} single readings a second on {DEVICES} connections, latency from when each was due\n\
