@@ -38,6 +38,17 @@ fn found(change: impl Fn(&mut Value)) -> Vec<String> {
     breaking_changes(&released, &changed)
 }
 
+/// Each of these changes is found, in these words.
+fn each_is_noticed(cases: &[(&str, Change<'_>)]) {
+    for (words, change) in cases {
+        let found = found(change);
+        assert!(
+            found.iter().any(|it| it.contains(words)),
+            "{words}: {found:#?}"
+        );
+    }
+}
+
 fn at<'a>(document: &'a mut Value, pointer: &str) -> &'a mut Value {
     let place = document.pointer_mut(pointer);
     place.unwrap_or_else(|| panic!("{pointer} is not there"))
@@ -97,13 +108,7 @@ fn what_is_gone_is_noticed() {
             toggle(it, &format!("{schemas}/Comparator/enum"), "gte");
         }),
     ];
-    for (words, change) in cases {
-        let found = found(change);
-        assert!(
-            found.iter().any(|it| it.contains(words)),
-            "{words}: {found:#?}"
-        );
-    }
+    each_is_noticed(&cases);
 }
 
 #[test]
@@ -140,13 +145,7 @@ fn what_is_asked_for_now_is_noticed() {
             sign_up["security"] = json!([{"bearer": []}]);
         }),
     ];
-    for (words, change) in cases {
-        let found = found(change);
-        assert!(
-            found.iter().any(|it| it.contains(words)),
-            "{words}: {found:#?}"
-        );
-    }
+    each_is_noticed(&cases);
 }
 
 #[test]
@@ -171,13 +170,7 @@ fn what_is_answered_otherwise_is_noticed() {
             at(it, &format!("{DEVICES}/get"))["operationId"] = json!("device_all");
         }),
     ];
-    for (words, change) in cases {
-        let found = found(change);
-        assert!(
-            found.iter().any(|it| it.contains(words)),
-            "{words}: {found:#?}"
-        );
-    }
+    each_is_noticed(&cases);
 }
 
 #[test]

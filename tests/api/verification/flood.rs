@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{App, CHANGED, Postbox, RESET, VERIFY, fresh_email, nothing_waits};
+use crate::support::{App, CHANGED, Postbox, RESET, Sql, VERIFY, fresh_email, nothing_waits};
 
 use super::{NEW_PASSWORD, reset};
 
@@ -12,6 +12,18 @@ async fn app_with_mail() -> (App, Postbox) {
     let mut settings = postbox.settings();
     settings.push(("RATE_LIMITS", "off".to_owned()));
     (App::start_with(&settings).await, postbox)
+}
+
+/// So many mails of a kind that wait until tomorrow, each for a user of its own.
+async fn flood(sql: &Sql, count: u32, kind: &str) {
+    let flood = format!(
+        "insert into users (id, email, created_at, updated_at)
+             select gen_random_uuid(), n || '@flood.example', now(), now() from generate_series(1, {count}) as n;
+         insert into outbox_mails (id, kind, email, sealed_token, asked_at, expires_at, due_at)
+             select gen_random_uuid(), {kind}, n || '@flood.example', 'x', now(),
+                 now() + interval '1 day', now() + interval '1 day' from generate_series(1, {count}) as n"
+    );
+    sql.run(&flood).await.unwrap();
 }
 
 #[tokio::test]
@@ -76,15 +88,12 @@ async fn a_full_outbox_refuses_mail_and_nothing_else() {
     postbox.verify_token(&user).await;
     nothing_waits(&app).await;
     let sql = app.sql().await;
-    sql.run(
-        "insert into users (id, email, created_at, updated_at)
-             select gen_random_uuid(), n || '@flood.example', now(), now() from generate_series(1, 10000) as n;
-         insert into outbox_mails (id, kind, email, sealed_token, asked_at, expires_at, due_at)
-             select gen_random_uuid(), case when n % 2 = 0 then 'verify_email' else 'reset_password' end, n || '@flood.example', 'x', now(),
-                 now() + interval '1 day', now() + interval '1 day' from generate_series(1, 10000) as n",
+    flood(
+        &sql,
+        10_000,
+        "case when n % 2 = 0 then 'verify_email' else 'reset_password' end",
     )
-    .await
-    .unwrap();
+    .await;
     for email in [&user.email, &fresh_email()] {
         let body = json!({"email": email});
         let full = app
@@ -125,15 +134,7 @@ async fn a_flood_of_sign_ups_leaves_room_for_those_who_forgot_their_password() {
     postbox.verify_token(&user).await;
     nothing_waits(&app).await;
     let sql = app.sql().await;
-    sql.run(
-        "insert into users (id, email, created_at, updated_at)
-             select gen_random_uuid(), n || '@flood.example', now(), now() from generate_series(1, 8000) as n;
-         insert into outbox_mails (id, kind, email, sealed_token, asked_at, expires_at, due_at)
-             select gen_random_uuid(), 'verify_email', n || '@flood.example', 'x', now(),
-                 now() + interval '1 day', now() + interval '1 day' from generate_series(1, 8000) as n",
-    )
-    .await
-    .unwrap();
+    flood(&sql, 8_000, "'verify_email'").await;
     let body = json!({"email": user.email});
     user.post("/auth/request-password-reset", &body)
         .await

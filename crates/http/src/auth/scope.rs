@@ -2,6 +2,7 @@
 
 use super::caller::Caller;
 use crate::{
+    openapi::operations_mut,
     problem::{Problem, ProblemKind, ScopeProblems},
     query::refuse_unasked,
 };
@@ -16,9 +17,7 @@ use std::{
 use utoipa::{
     IntoResponses,
     openapi::{
-        OpenApi as Document, Ref, RefOr, Response, ResponseBuilder,
-        path::{Operation, PathItem},
-        security::SecurityRequirement,
+        OpenApi as Document, Ref, RefOr, Response, ResponseBuilder, security::SecurityRequirement,
     },
 };
 
@@ -94,7 +93,7 @@ impl<S: Needs> IntoResponses for Scoped<S> {
 
 /// Says of each operation that takes an API key which scope it needs.
 pub(crate) fn describe(document: &mut Document) {
-    let operations = document.paths.paths.values_mut().flat_map(operations);
+    let operations = document.paths.paths.values_mut().flat_map(operations_mut);
     for operation in operations {
         let forbidden = operation
             .responses
@@ -110,17 +109,6 @@ pub(crate) fn describe(document: &mut Document) {
             ]);
         }
     }
-}
-
-fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let all = [
-        &mut path.get,
-        &mut path.post,
-        &mut path.put,
-        &mut path.patch,
-        &mut path.delete,
-    ];
-    all.into_iter().filter_map(Option::as_mut)
 }
 
 fn marked(response: &RefOr<Response>) -> Option<Scope> {

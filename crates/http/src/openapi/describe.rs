@@ -127,7 +127,7 @@ fn unknown_parameters(document: &mut Document) {
 }
 
 /// The operations of a path.
-pub(super) fn operations_mut(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+pub(crate) fn operations_mut(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [
         &mut path.get,
         &mut path.post,

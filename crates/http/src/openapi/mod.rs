@@ -3,6 +3,8 @@
 mod describe;
 mod links;
 
+pub(crate) use describe::operations_mut;
+
 use crate::{
     alert, alert_rule, api_key, auth, conditional,
     deprecation::{DEPRECATED, Deprecated},
